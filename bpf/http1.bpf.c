@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * http1: HTTP/1.0 and HTTP/1.1, RFC 9112
+ *
+ * A message is a head and then nothing, Content-Length bytes, chunks, or
+ * whatever comes until the connection ends. Which of them decides where the
+ * next message begins, so whatever two implementations have ever read in two
+ * ways (request smuggling) is given up: it is then copied like everything that
+ * Libra does not understand.
+ *
+ * Frames:
+ *	head					payload: the body, if its length is known
+ *	chunk size line				payload: the chunk's data
+ *	CR LF of the last chunk, size line	payload: the chunk's data
+ *	... last chunk, trailers, empty line	no payload, ends the message
+ */
+#include "libra_parser.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define STATE_VERSION	1
+
+/* The whole of what is read and kept at once */
+#define HEAD_MAX	(64 * 1024)
+#define FIELDS_MAX	128
+/* Digits that cannot overflow, however they are written */
+#define LENGTH_DIGITS	18
+#define CHUNK_DIGITS	15
+
+/* frame->state */
+enum { WORD_PHASE };
+
+/* What comes next on a stream */
+enum phase {
+	PHASE_HEAD,
+	PHASE_FIRST_CHUNK,
+	PHASE_CHUNK,		/* after the data of another one */
+	PHASE_CONNECT,		/* a request, or the tunnel already? */
+};
+
+/* What the method means for the answer; frame->tag */
+enum method {
+	METHOD_ANY = 1,
+	METHOD_HEAD,
+	METHOD_CONNECT,
+};
+
+struct head {
+	u32 minor;		/* HTTP/1.minor */
+	u32 fields;		/* where the fields begin */
+	u32 end;		/* behind the empty line */
+	s64 length;		/* Content-Length, or -1 */
+	int chunked;
+};
+
+/* A frame this large is none that Libra wants to hold */
+static __always_inline int need_more(struct libra_frame *frame)
+{
+	return frame->avail < HEAD_MAX ? LIBRA_NEED_MORE : LIBRA_GIVE_UP;
+}
+
+/* HTTP-version = "HTTP/1." ( "0" / "1" ) */
+static __always_inline int parse_version(struct libra_frame *frame, u32 at,
+					 struct head *head)
+{
+	int ok = bpf_libra_match(frame, at, "HTTP/1.", 0);
+	int minor;
+
+	if (!ok)
+		return LIBRA_GIVE_UP;
+	minor = bpf_libra_byte(frame, at + 7);
+	if (ok < 0 || minor < 0)
+		return need_more(frame);
+	if (minor != '0' && minor != '1')
+		return LIBRA_GIVE_UP;
+	head->minor = minor - '0';
+	return LIBRA_FRAME;
+}
+
+/* request-line = method SP request-target SP HTTP-version CRLF */
+static __always_inline int parse_request_line(struct libra_frame *frame, u32 at,
+					      struct head *head, u32 *tag)
+{
+	u32 method = at, target, version;
+	int next;
+
+	/* Much that is not HTTP, a TLS hello for one, is known by its first byte */
+	next = bpf_libra_byte(frame, at);
+	if (next < 0)
+		return need_more(frame);
+	if (next < 'A' || next > 'Z')
+		return LIBRA_GIVE_UP;
+
+	at = bpf_libra_span(frame, at, LIBRA_CH_TOKEN);
+	target = at + 1;
+	next = bpf_libra_byte(frame, at);
+	if (next < 0)
+		return need_more(frame);
+	if (next != ' ')
+		return LIBRA_GIVE_UP;
+
+	*tag = METHOD_ANY;
+	if (at - method == 4 && bpf_libra_match(frame, method, "HEAD", 0) == 1)
+		*tag = METHOD_HEAD;
+	if (at - method == 7 && bpf_libra_match(frame, method, "CONNECT", 0) == 1)
+		*tag = METHOD_CONNECT;
+
+	at = bpf_libra_span(frame, target, LIBRA_CH_VISIBLE);
+	version = at + 1;
+	next = bpf_libra_byte(frame, at);
+	if (next < 0)
+		return need_more(frame);
+	if (next != ' ' || at == target)
+		return LIBRA_GIVE_UP;
+
+	next = parse_version(frame, version, head);
+	if (next != LIBRA_FRAME)
+		return next;
+
+	head->fields = version + 10;
+	next = bpf_libra_match(frame, version + 8, "\r\n", 0);
+	if (next < 0)
+		return need_more(frame);
+	return next ? LIBRA_FRAME : LIBRA_GIVE_UP;
+}
+
+/* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF */
+static __always_inline int parse_status_line(struct libra_frame *frame,
+					     struct head *head, s64 *status)
+{
+	u32 at;
+	int next;
+
+	next = parse_version(frame, 0, head);
+	if (next != LIBRA_FRAME)
+		return next;
+	if (frame->avail < 13)
+		return need_more(frame);
+	if (bpf_libra_byte(frame, 8) != ' ' || bpf_libra_byte(frame, 12) != ' ')
+		return LIBRA_GIVE_UP;
+	*status = bpf_libra_parse_uint(frame, 9, 12, 10);
+	if (*status < 100 || *status > 599)
+		return LIBRA_GIVE_UP;
+
+	at = bpf_libra_span(frame, 13, LIBRA_CH_TEXT);
+	head->fields = at + 2;
+	next = bpf_libra_match(frame, at, "\r\n", 0);
+	if (next < 0)
+		return need_more(frame);
+	return next ? LIBRA_FRAME : LIBRA_GIVE_UP;
+}
+
+/* Content-Length = OWS 1*DIGIT OWS, once: no list, even of equal values */
+static __always_inline int parse_length(struct libra_frame *frame, u32 at,
+					u32 eol, struct head *head)
+{
+	u32 end;
+
+	if (head->length >= 0)
+		return LIBRA_GIVE_UP;
+	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
+	end = bpf_libra_span(frame, at, LIBRA_CH_DIGIT);
+	if (end - at > LENGTH_DIGITS)
+		return LIBRA_GIVE_UP;
+	if (end != eol && bpf_libra_span(frame, end, LIBRA_CH_SPACE) != eol)
+		return LIBRA_GIVE_UP;
+	head->length = bpf_libra_parse_uint(frame, at, end, 10);
+	return head->length >= 0 ? LIBRA_FRAME : LIBRA_GIVE_UP;
+}
+
+/* Transfer-Encoding = OWS "chunked" OWS, once, and not in HTTP/1.0 */
+static __always_inline int parse_encoding(struct libra_frame *frame, u32 at,
+					  u32 eol, struct head *head)
+{
+	if (head->chunked || !head->minor)
+		return LIBRA_GIVE_UP;
+	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
+	if (bpf_libra_match(frame, at, "chunked", LIBRA_NOCASE) != 1)
+		return LIBRA_GIVE_UP;
+	if (bpf_libra_span(frame, at + 7, LIBRA_CH_SPACE) != eol)
+		return LIBRA_GIVE_UP;
+	head->chunked = 1;
+	return LIBRA_FRAME;
+}
+
+/* field-line = field-name ":" OWS field-value OWS CRLF */
+static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
+				       struct head *head)
+{
+	u32 name = *at, value, eol;
+
+	value = bpf_libra_span(frame, name, LIBRA_CH_TOKEN) + 1;
+	if (value == name + 1 || bpf_libra_byte(frame, value - 1) != ':')
+		return LIBRA_GIVE_UP;
+	eol = bpf_libra_span(frame, value, LIBRA_CH_TEXT);
+	if (bpf_libra_match(frame, eol, "\r\n", 0) != 1)
+		return LIBRA_GIVE_UP;
+	*at = eol + 2;
+
+	switch (value - name) {
+	case sizeof("content-length:") - 1:
+		if (bpf_libra_match(frame, name, "content-length", LIBRA_NOCASE) == 1)
+			return parse_length(frame, value, eol, head);
+		break;
+	case sizeof("transfer-encoding:") - 1:
+		if (bpf_libra_match(frame, name, "transfer-encoding", LIBRA_NOCASE) == 1)
+			return parse_encoding(frame, value, eol, head);
+		break;
+	}
+	return LIBRA_FRAME;
+}
+
+/*
+ * *( field-line ) CRLF, from head->fields to head->end. With nothing but a whole
+ * head at hand, the window cannot end inside a field.
+ */
+static __noinline int parse_fields(struct libra_frame *frame,
+				   struct head *head)
+{
+	u32 at = head->fields;
+	int i, empty;
+
+	/* The CRLF that ends the line before may be the first half of the end */
+	empty = bpf_libra_find(frame, at - 2, "\r\n\r\n");
+	if (empty < 0)
+		return need_more(frame);
+	head->end = empty + 4;
+	if (head->end > HEAD_MAX)
+		return LIBRA_GIVE_UP;
+
+	head->length = -1;
+	head->chunked = 0;
+	bpf_for(i, 0, FIELDS_MAX) {
+		if (at >= empty + 2)
+			break;
+		if (parse_field(frame, &at, head) != LIBRA_FRAME)
+			return LIBRA_GIVE_UP;
+	}
+	if (at != empty + 2)
+		return LIBRA_GIVE_UP;
+	return head->chunked && head->length >= 0 ? LIBRA_GIVE_UP : LIBRA_FRAME;
+}
+
+/* The payload that a head announces */
+static __always_inline int body(struct libra_frame *frame, struct head *head,
+				u64 otherwise)
+{
+	frame->meta_len = head->end;
+	if (head->chunked) {
+		frame->state[WORD_PHASE] = PHASE_FIRST_CHUNK;
+		return LIBRA_FRAME;
+	}
+	frame->payload_len = head->length >= 0 ? head->length : otherwise;
+	frame->flags |= LIBRA_FRAME_LAST;
+	return LIBRA_FRAME;
+}
+
+static __always_inline int no_body(struct libra_frame *frame, struct head *head,
+				   u32 flags)
+{
+	frame->meta_len = head->end;
+	frame->flags = flags | LIBRA_FRAME_LAST;
+	return LIBRA_FRAME;
+}
+
+static __always_inline int parse_request(struct libra_frame *frame)
+{
+	struct head head = {};
+	u32 at = 0, tag;
+	int next;
+
+	/* RFC 9112, 2.2: there are clients that put one empty line before */
+	if (bpf_libra_byte(frame, 0) == '\r') {
+		next = bpf_libra_byte(frame, 1);
+		if (next < 0)
+			return LIBRA_NEED_MORE;
+		if (next != '\n')
+			return LIBRA_GIVE_UP;
+		at = 2;
+	}
+
+	next = parse_request_line(frame, at, &head, &tag);
+	if (next != LIBRA_FRAME)
+		return next;
+	next = parse_fields(frame, &head);
+	if (next != LIBRA_FRAME)
+		return next;
+
+	frame->tag = tag;
+	frame->flags = LIBRA_FRAME_OPENS;
+	if (tag == METHOD_CONNECT) {
+		if (head.chunked || head.length > 0)
+			return LIBRA_GIVE_UP;
+		frame->state[WORD_PHASE] = PHASE_CONNECT;
+	}
+	return body(frame, &head, 0);
+}
+
+static __always_inline int parse_response(struct libra_frame *frame)
+{
+	struct head head = {};
+	s64 status;
+	int next;
+
+	if (frame->exchange == LIBRA_EXCHANGE_NONE)
+		return LIBRA_GIVE_UP;
+	next = parse_status_line(frame, &head, &status);
+	if (next != LIBRA_FRAME)
+		return next;
+	next = parse_fields(frame, &head);
+	if (next != LIBRA_FRAME)
+		return next;
+
+	if (status == 101 ||
+	    (frame->exchange == METHOD_CONNECT && status >= 200 && status < 300))
+		return no_body(frame, &head,
+			       LIBRA_FRAME_ANSWERS | LIBRA_FRAME_TUNNEL);
+	if (status < 200)
+		return no_body(frame, &head, 0);
+	if (frame->exchange == METHOD_HEAD || status == 204 || status == 304)
+		return no_body(frame, &head, LIBRA_FRAME_ANSWERS);
+
+	frame->flags = LIBRA_FRAME_ANSWERS;
+	return body(frame, &head, LIBRA_PAYLOAD_EOF);
+}
+
+/* last-chunk = 1*"0" [ chunk-ext ] CRLF *( field-line ) CRLF */
+static __always_inline int parse_trailers(struct libra_frame *frame, u32 at)
+{
+	struct head head = { .minor = 1, .fields = at };
+	int next;
+
+	next = parse_fields(frame, &head);
+	if (next != LIBRA_FRAME)
+		return next;
+	/* A length that comes after the body: to whom would it apply? */
+	if (head.chunked || head.length >= 0)
+		return LIBRA_GIVE_UP;
+	frame->state[WORD_PHASE] = PHASE_HEAD;
+	return no_body(frame, &head, 0);
+}
+
+/*
+ * chunk = 1*HEXDIG [ ";" chunk-ext ] CRLF chunk-data CRLF
+ * The CRLF behind the data of one chunk is metadata of the next.
+ */
+static __always_inline int parse_chunk(struct libra_frame *frame)
+{
+	u32 at = 0, digits;
+	int next;
+	s64 size;
+
+	if (frame->state[WORD_PHASE] == PHASE_CHUNK) {
+		next = bpf_libra_match(frame, at, "\r\n", 0);
+		if (next < 0)
+			return need_more(frame);
+		if (!next)
+			return LIBRA_GIVE_UP;
+		at = 2;
+	}
+
+	digits = at;
+	at = bpf_libra_span(frame, at, LIBRA_CH_XDIGIT);
+	if (at - digits > CHUNK_DIGITS)
+		return LIBRA_GIVE_UP;
+	next = bpf_libra_byte(frame, at);
+	if (next < 0)
+		return need_more(frame);
+	size = bpf_libra_parse_uint(frame, digits, at, 16);
+	if (size < 0)
+		return LIBRA_GIVE_UP;
+
+	if (next == ';')
+		at = bpf_libra_span(frame, at, LIBRA_CH_TEXT);
+	next = bpf_libra_match(frame, at, "\r\n", 0);
+	if (next < 0)
+		return need_more(frame);
+	if (!next || at + 2 > HEAD_MAX)
+		return LIBRA_GIVE_UP;
+	if (!size)
+		return parse_trailers(frame, at + 2);
+
+	frame->meta_len = at + 2;
+	frame->payload_len = size;
+	frame->state[WORD_PHASE] = PHASE_CHUNK;
+	return LIBRA_FRAME;
+}
+
+LIBRA_PARSER(http1, STATE_VERSION)
+{
+	switch (frame->state[WORD_PHASE]) {
+	case PHASE_HEAD:
+		return frame->side == LIBRA_SIDE_REQUEST ?
+			parse_request(frame) : parse_response(frame);
+	case PHASE_FIRST_CHUNK:
+	case PHASE_CHUNK:
+		return parse_chunk(frame);
+	case PHASE_CONNECT:
+	default:
+		/* Until CONNECT is answered, bytes are the tunnel's or HTTP's */
+		return LIBRA_GIVE_UP;
+	}
+}
