@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <signal.h>
+
+#include <fmt/format.h>
+
+#include "proxy.hpp"
+
+namespace guest {
+namespace {
+
+std::string configuration(const ProxyConfig& c, const std::string& upstream)
+{
+    const std::string server = c.unix_upstream.empty() ? upstream : "unix@" + c.unix_upstream;
+    std::string text = fmt::format("global\n  maxconn 500\n  nbthread {}\n  tune.bufsize {}\n",
+                                   c.workers, c.bufsize);
+    text += fmt::format("defaults\n  mode http\n  option {}\n  http-reuse {}\n",
+                        c.server_close ? "http-server-close" : "http-keep-alive",
+                        c.upstream_keepalive && !c.server_close ? "safe" : "never");
+    text += "  timeout connect 60s\n  timeout client 120s\n  timeout server 120s\n  retries 0\n";
+    text += fmt::format("frontend front\n  bind :::{} v4v6 backlog 512\n  default_backend back\n",
+                        Proxy::port);
+    return text + fmt::format("backend back\n  server origin {}\n", server);
+}
+
+class Haproxy : public Proxy {
+public:
+    Haproxy(const Net& net, const ProxyConfig& config, std::uint16_t port)
+        : Proxy(net, config, port)
+    {
+        spew(directory_ + "/haproxy.cfg", configuration(config_, upstream()));
+        daemon_ = launch({});
+        wait_until_listening();
+    }
+
+    std::vector<pid_t> workers() const override
+    {
+        return daemon_.running() ? std::vector<pid_t>{daemon_.pid()} : std::vector<pid_t>{};
+    }
+
+    std::string executable() const override { return "/usr/sbin/haproxy"; }
+
+    void reload() override
+    {
+        // The new process tells the old one to finish once its own listeners are open.
+        Process next = launch({"-sf", std::to_string(daemon_.pid())});
+        retired_.push_back(std::move(daemon_));
+        daemon_ = std::move(next);
+        wait_until_listening();
+        eventually([this] { return log().find("Proxy front stopped") != std::string::npos ||
+                                   log().find("Stopping frontend") != std::string::npos; },
+                   std::chrono::seconds(10));
+    }
+
+private:
+    Process launch(std::vector<std::string> more)
+    {
+        ProcessOptions options;
+        options.netns = net_.proxy().fd();
+        options.output = directory_ + "/log";
+        std::vector<std::string> argv = {"haproxy", "-db", "-f", directory_ + "/haproxy.cfg"};
+        argv.insert(argv.end(), more.begin(), more.end());
+        return Process(argv, options);
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Proxy> start_haproxy(const Net& net, const ProxyConfig& config,
+                                     std::uint16_t port)
+{
+    return std::make_unique<Haproxy>(net, config, port);
+}
+
+} // namespace guest

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <signal.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "proxy.hpp"
+
+namespace guest {
+namespace {
+
+std::string configuration(const ProxyConfig& c, const std::string& upstream)
+{
+    const std::string server = c.unix_upstream.empty() ? upstream : "unix:" + c.unix_upstream;
+    std::string text = fmt::format("user root;\nworker_processes {};\npid nginx.pid;\n", c.workers);
+    text += "error_log log notice;\nevents { worker_connections 1024; }\nhttp {\n"
+            "access_log off;\nkeepalive_timeout 120s;\nkeepalive_requests 100000;\n"
+            "client_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n"
+            "uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n"
+            "client_max_body_size 0;\nproxy_read_timeout 120s;\n"
+            "reset_timedout_connection on;\n";
+    text += fmt::format("client_body_buffer_size {}k;\n", c.body_buffer_kb);
+    text += fmt::format("proxy_buffering {};\nproxy_request_buffering {};\n",
+                        c.buffering ? "on" : "off", c.request_buffering ? "on" : "off");
+    text += fmt::format("proxy_buffers {} {}k;\nproxy_buffer_size {}k;\n", c.buffers, c.buffer_kb,
+                        c.buffer_kb);
+    text += fmt::format("upstream origin {{ server {};{} }}\n", server,
+                        c.upstream_keepalive ? " keepalive 32; keepalive_requests 100000;" : "");
+    text += fmt::format("server {{\nlisten {} backlog=512;\nlisten [::]:{} backlog=512;\n",
+                        Proxy::port, Proxy::port);
+    if (c.https_front) {
+        text += fmt::format("listen {} ssl;\nssl_certificate {};\nssl_certificate_key {};\n",
+                            Proxy::https_port, certificate().certificate, certificate().key);
+    }
+    text += "location / {\n";
+    text += fmt::format("proxy_pass {}://origin;\nproxy_http_version 1.{};\n",
+                        c.https_upstream ? "https" : "http", c.upstream_minor);
+    if (c.upstream_keepalive) {
+        text += "proxy_set_header Connection \"\";\n";
+    }
+    return text + "}\n}\n}\n";
+}
+
+class Nginx : public Proxy {
+public:
+    Nginx(const Net& net, const ProxyConfig& config, std::uint16_t port)
+        : Proxy(net, config, port)
+    {
+        spew(directory_ + "/nginx.conf", configuration(config_, upstream()));
+        ProcessOptions options;
+        options.netns = net.proxy().fd();
+        options.output = directory_ + "/stdout";
+        daemon_ = Process({"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g",
+                           "daemon off;"},
+                          options);
+        wait_until_listening();
+        if (!eventually([this] { return workers().size() == std::size_t(config_.workers); })) {
+            throw std::runtime_error("nginx has no workers: " + log());
+        }
+    }
+
+    std::vector<pid_t> workers() const override
+    {
+        return daemon_.running() ? children(daemon_.pid()) : std::vector<pid_t>{};
+    }
+
+    std::string executable() const override { return "/usr/sbin/nginx"; }
+
+    void reload() override
+    {
+        const std::vector<pid_t> before = workers();
+        daemon_.signal(SIGHUP);
+        const auto fresh = [&](pid_t pid) {
+            return std::find(before.begin(), before.end(), pid) == before.end();
+        };
+        if (!eventually([&] {
+                const auto now = workers();
+                return std::count_if(now.begin(), now.end(), fresh) == config_.workers;
+            })) {
+            throw std::runtime_error("nginx does not reload: " + log());
+        }
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Proxy> start_nginx(const Net& net, const ProxyConfig& config, std::uint16_t port)
+{
+    return std::make_unique<Nginx>(net, config, port);
+}
+
+} // namespace guest

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "proxy.hpp"
+
+#include <signal.h>
+
+#include <filesystem>
+#include <sstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace guest {
+namespace {
+
+bool listens(pid_t pid, std::uint16_t port)
+{
+    const std::string wanted = fmt::format(":{:04X}", port);
+    for (const char* table : {"tcp", "tcp6"}) {
+        std::istringstream lines(slurp(fmt::format("/proc/{}/net/{}", pid, table)));
+        std::string slot, local, remote, state, rest;
+        while (lines >> slot >> local >> remote >> state && std::getline(lines, rest)) {
+            if (state == "0A" && local.ends_with(wanted)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+} // namespace
+
+ProxyConfig nginx_small()
+{
+    ProxyConfig config;
+    config.name = "nginx, 8 x 4K buffers";
+    return config;
+}
+
+ProxyConfig nginx_large()
+{
+    ProxyConfig config;
+    config.name = "nginx, 16 x 64K buffers";
+    config.buffers = 16;
+    config.buffer_kb = 64;
+    config.body_buffer_kb = 64;
+    return config;
+}
+
+ProxyConfig nginx_unbuffered()
+{
+    ProxyConfig config;
+    config.name = "nginx, unbuffered, 1M buffer";
+    config.buffering = false;
+    config.request_buffering = false;
+    config.buffer_kb = 1024;
+    config.body_buffer_kb = 1024;
+    return config;
+}
+
+ProxyConfig haproxy_16k()
+{
+    ProxyConfig config;
+    config.kind = ProxyKind::haproxy;
+    config.name = "HAProxy, 16K buffers";
+    return config;
+}
+
+ProxyConfig haproxy_64k()
+{
+    ProxyConfig config = haproxy_16k();
+    config.name = "HAProxy, 64K buffers";
+    config.bufsize = 65536;
+    return config;
+}
+
+std::vector<ProxyConfig> all_proxies()
+{
+    ProxyConfig streaming = nginx_large();
+    streaming.name = "nginx, 16 x 64K buffers, requests unbuffered";
+    streaming.request_buffering = false;
+
+    ProxyConfig old = nginx_small();
+    old.name = "nginx, 8 x 4K buffers, HTTP/1.0 upstream";
+    old.upstream_minor = 0;
+    old.upstream_keepalive = false;
+
+    ProxyConfig closing = haproxy_16k();
+    closing.name = "HAProxy, 16K buffers, http-server-close";
+    closing.server_close = true;
+
+    return {nginx_small(), nginx_large(),  nginx_unbuffered(), streaming, old,
+            haproxy_16k(), haproxy_64k(), closing};
+}
+
+std::unique_ptr<Proxy> start_nginx(const Net& net, const ProxyConfig& config, std::uint16_t port);
+std::unique_ptr<Proxy> start_haproxy(const Net& net, const ProxyConfig& config,
+                                     std::uint16_t port);
+
+std::unique_ptr<Proxy> Proxy::start(const Net& net, const ProxyConfig& config,
+                                    std::uint16_t origin_port)
+{
+    return config.kind == ProxyKind::nginx ? start_nginx(net, config, origin_port)
+                                           : start_haproxy(net, config, origin_port);
+}
+
+Proxy::Proxy(const Net& net, ProxyConfig config, std::uint16_t origin_port)
+    : net_(net), config_(std::move(config)), origin_port_(origin_port)
+{
+    static int count = 0;
+    directory_ = fmt::format("/tmp/libra-guest.{}/proxy{}", ::getpid(), ++count);
+    std::filesystem::create_directories(directory_);
+}
+
+void Proxy::wait_until_listening() const
+{
+    if (!eventually([this] { return listens(daemon_.pid(), port) && !workers().empty(); })) {
+        throw std::runtime_error(config_.name + " does not start: " + log());
+    }
+}
+
+std::string Proxy::upstream() const
+{
+    return endpoint(net_.origin_address(config_.v6_upstream), origin_port_);
+}
+
+void Proxy::stop()
+{
+    daemon_.stop();
+    for (Process& old : retired_) {
+        old.stop();
+    }
+}
+
+void Proxy::kill()
+{
+    for (const pid_t worker : workers()) {
+        ::kill(worker, SIGKILL);
+    }
+    daemon_.kill();
+    for (Process& old : retired_) {
+        old.kill();
+    }
+}
+
+std::string Proxy::log() const
+{
+    return slurp(directory_ + "/log");
+}
+
+const Certificate& certificate()
+{
+    static const Certificate made = [] {
+        const std::string directory = fmt::format("/tmp/libra-guest.{}", ::getpid());
+        std::filesystem::create_directories(directory);
+        Certificate files{directory + "/cert.pem", directory + "/key.pem"};
+        ProcessOptions quiet;
+        quiet.output = directory + "/openssl.log";
+        const RunResult done =
+            run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
+                 "/CN=libra.test", "-keyout", files.key, "-out", files.certificate});
+        if (done.code != 0) {
+            throw std::runtime_error("openssl req: " + done.out);
+        }
+        return files;
+    }();
+    return made;
+}
+
+} // namespace guest

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+// The real proxies, unmodified, with the configurations that the suites need.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net.hpp"
+#include "process.hpp"
+
+namespace guest {
+
+enum class ProxyKind { nginx, haproxy };
+
+struct ProxyConfig {
+    ProxyKind kind = ProxyKind::nginx;
+    std::string name = "nginx"; ///< for people
+
+    // nginx
+    bool buffering = true;           ///< proxy_buffering
+    bool request_buffering = true;   ///< proxy_request_buffering
+    int buffers = 8;                 ///< proxy_buffers: how many
+    int buffer_kb = 4;               ///< proxy_buffers and proxy_buffer_size: of what size
+    int body_buffer_kb = 16;         ///< client_body_buffer_size
+    int workers = 1;                 ///< worker_processes, or HAProxy's nbthread
+    bool https_front = false;        ///< listen ssl on https_port as well
+    bool https_upstream = false;     ///< proxy_pass https
+
+    // HAProxy
+    int bufsize = 16384;             ///< tune.bufsize
+    bool server_close = false;       ///< option http-server-close
+
+    // both
+    int upstream_minor = 1;          ///< HTTP/1.minor to the origin (nginx)
+    bool upstream_keepalive = true;
+    std::string unix_upstream;       ///< path of a socket instead of TCP
+    bool v6_upstream = false;
+};
+
+/// nginx with 8 x 4K buffers, 16 x 64K buffers, unbuffered with 1M, ...
+std::vector<ProxyConfig> all_proxies();
+ProxyConfig nginx_small();
+ProxyConfig nginx_large();
+ProxyConfig nginx_unbuffered();
+ProxyConfig haproxy_16k();
+ProxyConfig haproxy_64k();
+
+class Proxy {
+public:
+    static constexpr std::uint16_t port = 8080;
+    static constexpr std::uint16_t https_port = 8443;
+
+    virtual ~Proxy() = default;
+
+    const ProxyConfig& config() const { return config_; }
+    pid_t pid() const { return daemon_.pid(); }
+    /// The processes that hold connections.
+    virtual std::vector<pid_t> workers() const = 0;
+    virtual std::string executable() const = 0;
+
+    /// New processes take over; returns when they listen.
+    virtual void reload() = 0;
+    void stop();
+    void kill();
+    std::string log() const;
+
+    static std::unique_ptr<Proxy> start(const Net& net, const ProxyConfig& config,
+                                        std::uint16_t origin_port);
+
+protected:
+    Proxy(const Net& net, ProxyConfig config, std::uint16_t origin_port);
+    void wait_until_listening() const;
+    std::string upstream() const;
+
+    const Net& net_;
+    ProxyConfig config_;
+    std::uint16_t origin_port_;
+    std::string directory_;
+    Process daemon_;
+    std::vector<Process> retired_; ///< replaced by a reload, draining
+};
+
+/// A self-signed certificate and its key as PEM files; made on first use.
+struct Certificate {
+    std::string certificate;
+    std::string key;
+};
+const Certificate& certificate();
+
+} // namespace guest

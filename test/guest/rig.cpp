@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "rig.hpp"
+
+#include <atomic>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+namespace guest {
+
+void Faults::add(const std::string& what)
+{
+    if (what.empty()) {
+        return;
+    }
+    const std::lock_guard guard(lock_);
+    if (list_.size() < 12) {
+        list_.push_back(what);
+    } else {
+        ++more_;
+    }
+}
+
+std::string Faults::text() const
+{
+    const std::lock_guard guard(lock_);
+    std::string all;
+    for (const std::string& fault : list_) {
+        all += fault + "\n";
+    }
+    return more_ == 0 ? all : all + fmt::format("and {} more\n", more_);
+}
+
+Rig::Rig(const ProxyConfig& config, const RigOptions& options)
+    : net(options.net), origin(net.origin()), options_(options), before_(libra_module::figures())
+{
+    proxy = Proxy::start(net, config, origin.port());
+    if (options.attached) {
+        attach();
+    }
+}
+
+Rig::~Rig()
+{
+    // After a failed assertion the test ends here: leave nothing for the next one.
+    if (!finished_) {
+        proxy->kill();
+        attachment.reset();
+        libra_module::gone();
+    }
+}
+
+Client Rig::connect(bool v6, const ConnectOptions& options)
+{
+    return Client(net.client(), net.proxy_address(v6), Proxy::port, options);
+}
+
+void Rig::attach()
+{
+    attachment.emplace(proxy->pid(), proxy->executable(), options_.attach);
+}
+
+void Rig::detach()
+{
+    if (attachment) {
+        attachment->detach();
+    }
+}
+
+void Rig::talk(const std::vector<Exchange>& exchanges, bool v6)
+{
+    std::optional<Client> client;
+    for (const Exchange& what : exchanges) {
+        if (!client) {
+            client.emplace(connect(v6));
+        }
+        const Reply reply = client->exchange(what);
+        faults.add(flaw(what, reply));
+        if (!reply.keep || !reply.good()) {
+            client.reset();
+        } else if (const std::string more = client->quiet(); !more.empty()) {
+            faults.add(describe(what) + ": " + more);
+            client.reset();
+        }
+    }
+}
+
+void Rig::talk_at_once(int width, const std::vector<Exchange>& exchanges)
+{
+    in_threads(width, faults, [&](int) { talk(exchanges); });
+}
+
+void Rig::expect_savings(const Exchange& what, int count, double copied_percent)
+{
+    const Figures before = libra_module::figures();
+    talk(std::vector<Exchange>(static_cast<std::size_t>(count), what));
+    const Figures change = libra_module::figures() - before;
+
+    INFO(describe(what) << ", " << count << " times: " << change.describe());
+    CHECK(faults.text() == "");
+    if (!libra_module::plain()) {
+        const std::uint64_t bytes = (what.answer.body.size + what.body.size) *
+                                    static_cast<std::uint64_t>(count);
+        CHECK(change.forwarded() >= 2 * bytes);
+        CHECK(change.copied_percent() <= copied_percent);
+    }
+}
+
+void Rig::finish(Resets resets)
+{
+    finished_ = true;
+    CHECK(faults.text() == "");
+    for (const std::string& failure : origin.failures()) {
+        FAIL_CHECK("at the origin: " << failure);
+    }
+    const Figures change = libra_module::figures() - before_;
+    if (resets == Resets::none) {
+        INFO(change.describe());
+        CHECK(change.all_resets() == 0);
+    }
+    proxy->stop();
+    detach();
+    if (!libra_module::gone()) {
+        FAIL_CHECK("left behind: " << libra_module::leftovers());
+    }
+}
+
+double allowed_percent(const ProxyConfig& config, std::uint64_t size)
+{
+    if (size >= 256 * 1024) {
+        return 2.0;
+    }
+    const int buffer = config.kind == ProxyKind::nginx ? config.buffer_kb * 1024 : config.bufsize;
+    return buffer <= 16384 ? 10.0 : 5.0;
+}
+
+void in_threads(int count, Faults& faults, const std::function<void(int)>& work)
+{
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < count; ++i) {
+        threads.emplace_back([&faults, &work, i] {
+            try {
+                work(i);
+            } catch (const std::exception& error) {
+                faults.add(error.what());
+            }
+        });
+    }
+}
+
+Exchange get(std::uint64_t size, Framing framing)
+{
+    Exchange what;
+    what.answer.body.size = size;
+    what.answer.body.seed = size + 7;
+    what.answer.body.framing = framing;
+    return what;
+}
+
+Exchange post(std::uint64_t size, Framing framing)
+{
+    Exchange what;
+    what.method = "POST";
+    what.answer.body.size = 2;
+    what.body.size = size;
+    what.body.seed = size + 11;
+    what.body.framing = framing;
+    return what;
+}
+
+} // namespace guest

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+// A whole set-up: network, origin, real proxy, Libra attached; and the checks at a test's end.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client.hpp"
+#include "libra.hpp"
+#include "origin.hpp"
+#include "proxy.hpp"
+
+namespace guest {
+
+/// What went wrong, from any thread.
+class Faults {
+public:
+    void add(const std::string& what);
+    /// All of it, a line each; empty when nothing did.
+    std::string text() const;
+
+private:
+    mutable std::mutex lock_;
+    std::vector<std::string> list_;
+    std::size_t more_ = 0;
+};
+
+struct RigOptions {
+    NetOptions net;
+    AttachOptions attach;
+    bool attached = true; ///< from the start
+};
+
+/// Resets by Libra that a test allows.
+enum class Resets { none, some };
+
+class Rig {
+public:
+    explicit Rig(const ProxyConfig& config, const RigOptions& options = {});
+    ~Rig();
+
+    Net net;
+    Origin origin;
+    std::unique_ptr<Proxy> proxy;
+    std::optional<Attachment> attachment;
+    Faults faults;
+
+    Client connect(bool v6 = false, const ConnectOptions& options = {});
+    void attach();
+    void detach();
+
+    /// One after the other over a connection that is kept while it can be.
+    void talk(const std::vector<Exchange>& exchanges, bool v6 = false);
+    /// The same over `width` connections at once.
+    void talk_at_once(int width, const std::vector<Exchange>& exchanges);
+
+    /// `count` times the same, measured; the proxy may copy so much of it in percent.
+    void expect_savings(const Exchange& what, int count, double copied_percent);
+
+    /// Stops the proxy and checks what every test must leave: no fault, nothing retained.
+    void finish(Resets resets = Resets::none);
+
+private:
+    RigOptions options_;
+    Figures before_;
+    bool finished_ = false;
+};
+
+/// The most that a proxy may copy of bodies of this size, in percent.
+double allowed_percent(const ProxyConfig& config, std::uint64_t size);
+
+/// Calls `work(i)` in `count` threads at once; what they throw becomes a fault.
+void in_threads(int count, Faults& faults, const std::function<void(int)>& work);
+
+Exchange get(std::uint64_t size, Framing framing = Framing::length);
+Exchange post(std::uint64_t size, Framing framing = Framing::length);
+
+} // namespace guest

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "toy.hpp"
+
+#include <stdexcept>
+
+namespace guest {
+
+int run_toy(const std::vector<std::string>& arguments)
+{
+    (void)arguments;
+    return 2;
+}
+
+Toy::Toy(const Namespace& ns, std::vector<std::string> arguments)
+{
+    ProcessOptions options;
+    options.netns = ns.fd();
+    options.pipes = true;
+    arguments.insert(arguments.begin(), {"/proc/self/exe", "--toy"});
+    process_ = Process(arguments, options);
+    if (process_.read_line() != "ready") {
+        throw std::runtime_error("a toy does not start: " + arguments.at(2));
+    }
+}
+
+std::string Toy::ask(const std::string& line)
+{
+    process_.write_line(line);
+    return process_.read_line();
+}
+
+} // namespace guest

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "wire.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "process.hpp"
+
+namespace guest {
+namespace {
+
+constexpr std::size_t buffer_size = 16 * 1024;
+constexpr std::size_t line_limit = 16 * 1024;
+
+[[noreturn]] void fail(const char* call)
+{
+    const int error = errno;
+    if (error == EAGAIN) {
+        throw std::runtime_error(fmt::format("{} hangs", call));
+    }
+    throw Cut(fmt::format("{}: {}", call, std::strerror(error)), true);
+}
+
+} // namespace
+
+Wire::Wire(Fd socket, ReadStyle style)
+    : socket_(std::move(socket)), style_(style), buffer_(buffer_size)
+{
+}
+
+bool Wire::refill()
+{
+    if (style_.pause != 0) {
+        ::usleep(style_.pause);
+    }
+    const std::size_t want = std::min(style_.step, buffer_.size());
+    const ssize_t got = ::recv(socket_.get(), buffer_.data(), want, 0);
+    if (got < 0) {
+        fail("recv");
+    }
+    begin_ = 0;
+    end_ = static_cast<std::size_t>(got);
+    return got > 0;
+}
+
+std::size_t Wire::read(std::span<std::byte> to)
+{
+    if (begin_ < end_) {
+        const std::size_t take = std::min(to.size(), end_ - begin_);
+        std::memcpy(to.data(), buffer_.data() + begin_, take);
+        begin_ += take;
+        return take;
+    }
+    if (style_.pause != 0) {
+        ::usleep(style_.pause);
+    }
+    const ssize_t got = ::recv(socket_.get(), to.data(), std::min(to.size(), style_.step), 0);
+    if (got < 0) {
+        fail("recv");
+    }
+    return static_cast<std::size_t>(got);
+}
+
+std::string Wire::line()
+{
+    std::string text;
+    for (;;) {
+        if (begin_ == end_ && !refill()) {
+            throw Cut("the connection ended inside a line", false);
+        }
+        const char c = static_cast<char>(buffer_[begin_++]);
+        if (c == '\n') {
+            if (text.empty() || text.back() != '\r') {
+                throw Malformed("a bare LF");
+            }
+            text.pop_back();
+            return text;
+        }
+        text += c;
+        if (text.size() > line_limit) {
+            throw Malformed("a line without an end");
+        }
+    }
+}
+
+std::size_t Wire::unread()
+{
+    int queued = 0;
+    check(::ioctl(socket_.get(), FIONREAD, &queued), "FIONREAD");
+    return end_ - begin_ + static_cast<std::size_t>(queued);
+}
+
+bool Wire::at_end()
+{
+    return begin_ == end_ && !refill();
+}
+
+void Wire::write(std::string_view text, bool more)
+{
+    write(std::as_bytes(std::span(text)), more);
+}
+
+void Wire::write(std::span<const std::byte> bytes, bool more)
+{
+    const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), flags);
+        if (sent < 0) {
+            fail("send");
+        }
+        bytes = bytes.subspan(static_cast<std::size_t>(sent));
+    }
+}
+
+void Wire::write_slowly(std::string_view text, const WriteStyle& style, bool more)
+{
+    if (style.step == 0) {
+        write(text, more);
+        return;
+    }
+    while (!text.empty()) {
+        const std::size_t take = std::min(style.step, text.size());
+        write(text.substr(0, take));
+        text.remove_prefix(take);
+        if (style.pause != 0) {
+            ::usleep(style.pause);
+        }
+    }
+}
+
+void Wire::end()
+{
+    ::shutdown(socket_.get(), SHUT_WR);
+}
+
+void Wire::close()
+{
+    socket_.reset();
+}
+
+void Wire::reset()
+{
+    const linger now{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    socket_.reset();
+}
+
+Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog)
+{
+    const Namespace::Inside inside(ns);
+    Fd fd(check(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    const int on = 1;
+    const int off = 0;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    sockaddr_in6 any{};
+    any.sin6_family = AF_INET6;
+    any.sin6_port = htons(port);
+    check(::bind(fd.get(), reinterpret_cast<sockaddr*>(&any), sizeof(any)), "bind");
+    check(::listen(fd.get(), backlog), "listen");
+    return fd;
+}
+
+std::uint16_t local_port(int fd)
+{
+    sockaddr_in6 name{};
+    socklen_t size = sizeof(name);
+    check(::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size), "getsockname");
+    return ntohs(name.sin6_port);
+}
+
+void tame(int fd)
+{
+    const timeval guard{hang_guard.count(), 0};
+    const int on = 1;
+    ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &guard, sizeof(guard));
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t port,
+              const ConnectOptions& options)
+{
+    sockaddr_storage where{};
+    socklen_t size = 0;
+    if (auto* v4 = reinterpret_cast<sockaddr_in*>(&where);
+        ::inet_pton(AF_INET, address.c_str(), &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        size = sizeof(*v4);
+    } else {
+        auto* v6 = reinterpret_cast<sockaddr_in6*>(&where);
+        if (::inet_pton(AF_INET6, address.c_str(), &v6->sin6_addr) != 1) {
+            throw std::invalid_argument("no address: " + address);
+        }
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        size = sizeof(*v6);
+    }
+
+    const Namespace::Inside inside(ns);
+    Fd fd(check(::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    tame(fd.get());
+    if (options.rcvbuf != 0) {
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &options.rcvbuf, sizeof(int));
+    }
+    if (options.sndbuf != 0) {
+        ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &options.sndbuf, sizeof(int));
+    }
+    check(::connect(fd.get(), reinterpret_cast<sockaddr*>(&where), size),
+          "connect to " + endpoint(address, port));
+    return fd;
+}
+
+} // namespace guest
