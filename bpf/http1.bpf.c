@@ -217,26 +217,27 @@ static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
 static __noinline int parse_fields(struct libra_frame *frame,
 				   struct head *head)
 {
-	u32 at = head->fields;
-	int i, empty;
+	u32 at = head->fields, empty;
+	int i, found;
 
 	/* The CRLF that ends the line before may be the first half of the end */
-	empty = bpf_libra_find(frame, at - 2, "\r\n\r\n");
-	if (empty < 0)
+	found = bpf_libra_find(frame, at - 2, "\r\n\r\n");
+	if (found < 0)
 		return need_more(frame);
-	head->end = empty + 4;
+	empty = found + 2;
+	head->end = empty + 2;
 	if (head->end > HEAD_MAX)
 		return LIBRA_GIVE_UP;
 
 	head->length = -1;
 	head->chunked = 0;
 	bpf_for(i, 0, FIELDS_MAX) {
-		if (at >= empty + 2)
+		if (at >= empty)
 			break;
 		if (parse_field(frame, &at, head) != LIBRA_FRAME)
 			return LIBRA_GIVE_UP;
 	}
-	if (at != empty + 2)
+	if (at != empty)
 		return LIBRA_GIVE_UP;
 	return head->chunked && head->length >= 0 ? LIBRA_GIVE_UP : LIBRA_FRAME;
 }
@@ -250,7 +251,7 @@ static __always_inline int body(struct libra_frame *frame, struct head *head,
 		frame->state[WORD_PHASE] = PHASE_FIRST_CHUNK;
 		return LIBRA_FRAME;
 	}
-	frame->payload_len = head->length >= 0 ? head->length : otherwise;
+	frame->payload_len = head->length >= 0 ? (u64)head->length : otherwise;
 	frame->flags |= LIBRA_FRAME_LAST;
 	return LIBRA_FRAME;
 }

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kfuncs and libra_parser_run() of the module, in user space */
+#include "parser_run.h"
+
+struct run {
+    struct libra_frame frame;
+    struct libra_window window;
+};
+
+static const struct libra_window* window_of(struct libra_frame* frame) {
+    return &((struct run*)frame)->window;
+}
+
+const u8* bpf_libra_window(struct libra_frame* frame, u32 at, const unsigned long size) {
+    const struct libra_window* window = window_of(frame);
+
+    if (at > window->len || size > LIBRA_WINDOW_PAD)
+        return NULL;
+    return window->data + at;
+}
+
+int bpf_libra_byte(struct libra_frame* frame, u32 at) {
+    return libra_window_byte(window_of(frame), at);
+}
+
+int bpf_libra_find(struct libra_frame* frame, u32 at, const char* pattern) {
+    return libra_window_find(window_of(frame), at, pattern);
+}
+
+int bpf_libra_match(struct libra_frame* frame, u32 at, const char* pattern, u32 flags) {
+    return libra_window_match(window_of(frame), at, pattern, flags);
+}
+
+u32 bpf_libra_span(struct libra_frame* frame, u32 at, u32 kinds) {
+    return libra_window_span(window_of(frame), at, kinds);
+}
+
+s64 bpf_libra_parse_uint(struct libra_frame* frame, u32 at, u32 end, u32 base) {
+    return libra_window_parse_uint(window_of(frame), at, end, base);
+}
+
+int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
+               struct libra_frame* frame, int* refused) {
+    struct run run = {
+        .frame =
+            {
+                .avail = len,
+                .side = frame->side,
+                .exchange = frame->exchange,
+            },
+        .window = {.data = data, .len = len},
+    };
+    int verdict;
+
+    memcpy(run.frame.state, frame->state, sizeof(run.frame.state));
+    verdict = ops->parse(&run.frame);
+    *refused = verdict == LIBRA_FRAME && !libra_frame_valid(&run.frame);
+    if (*refused)
+        return LIBRA_GIVE_UP;
+    if (verdict == LIBRA_FRAME)
+        *frame = run.frame;
+    return verdict == LIBRA_FRAME || verdict == LIBRA_NEED_MORE ? verdict : LIBRA_GIVE_UP;
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+// module/window.h, against the obvious way to say the same
+#include <catch2/catch_test_macros.hpp>
+
+#include <cctype>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "parser_run.h"
+
+namespace {
+
+// A window in a buffer of just its size, so that ASan sees reads behind it
+struct Window {
+    explicit Window(const std::string& bytes)
+        : data(std::make_unique<u8[]>(bytes.size()))
+        , window{data.get(), static_cast<u32>(bytes.size())} {
+        bytes.copy(reinterpret_cast<char*>(data.get()), bytes.size());
+    }
+
+    operator const libra_window*() const { return &window; }
+
+    std::unique_ptr<u8[]> data;
+    libra_window window;
+};
+
+int find(const std::string& bytes, u32 at, const char* pattern) {
+    return libra_window_find(Window(bytes), at, pattern);
+}
+
+int match(const std::string& bytes, u32 at, const char* pattern, u32 flags = 0) {
+    return libra_window_match(Window(bytes), at, pattern, flags);
+}
+
+u32 span(const std::string& bytes, u32 at, u32 kinds) {
+    return libra_window_span(Window(bytes), at, kinds);
+}
+
+s64 parse_uint(const std::string& bytes, u32 at, u32 end, u32 base) {
+    return libra_window_parse_uint(Window(bytes), at, end, base);
+}
+
+s64 parse_all(const std::string& bytes, u32 base) {
+    return parse_uint(bytes, 0, static_cast<u32>(bytes.size()), base);
+}
+
+} // namespace
+
+TEST_CASE("window: kinds of bytes", "[parser][window]") {
+    const std::string tchar = "!#$%&'*+-.^_`|~";
+
+    for (int c = 0; c < 256; c++) {
+        const auto ascii = c < 128;
+
+        INFO("byte " << c);
+        CHECK(!!(libra_ch[c] & LIBRA_CH_SPACE) == (c == ' ' || c == '\t'));
+        CHECK(!!(libra_ch[c] & LIBRA_CH_DIGIT) == (ascii && std::isdigit(c)));
+        CHECK(!!(libra_ch[c] & LIBRA_CH_XDIGIT) == (ascii && std::isxdigit(c)));
+        CHECK(!!(libra_ch[c] & LIBRA_CH_TOKEN) ==
+              (ascii && c &&
+               (std::isalnum(c) || tchar.find(static_cast<char>(c)) != std::string::npos)));
+        CHECK(!!(libra_ch[c] & LIBRA_CH_VISIBLE) == (c > ' ' && c != 0x7f));
+    }
+}
+
+TEST_CASE("window: byte", "[parser][window]") {
+    CHECK(libra_window_byte(Window("a\xff"), 1) == 0xff);
+    CHECK(libra_window_byte(Window("ab"), 2) == -ENOENT);
+    CHECK(libra_window_byte(Window("ab"), ~0u) == -ENOENT);
+    CHECK(libra_window_byte(Window(""), 0) == -ENOENT);
+}
+
+TEST_CASE("window: find", "[parser][window]") {
+    CHECK(find("abcabc", 0, "bc") == 1);
+    CHECK(find("abcabc", 2, "bc") == 4);
+    CHECK(find("abcabc", 5, "bc") == -ENOENT);
+    CHECK(find("abcabc", 6, "b") == -ENOENT);
+    CHECK(find("abcabc", ~0u, "b") == -ENOENT);
+    CHECK(find("abc", 0, "abcd") == -ENOENT);
+    CHECK(find("abc", 0, "") == -ENOENT);
+    CHECK(find("", 0, "a") == -ENOENT);
+    CHECK(find("\r\r\n\r\r\n\r\n", 0, "\r\n\r\n") == 4);
+    CHECK(find("\xff\xfe", 0, "\xfe") == 1);
+}
+
+TEST_CASE("window: find agrees with std::string", "[parser][window]") {
+    std::mt19937 random(1);
+
+    for (int round = 0; round < 20000; round++) {
+        std::string bytes(random() % 40, '\0');
+        for (char& c : bytes)
+            c = "\r\nab\x80\x8d\x0c"[random() % 7];
+        const u32 at = random() % 42;
+        const char* pattern = random() % 2 ? "\r\n" : "\r\n\r";
+        const auto expected = at > bytes.size() ? std::string::npos : bytes.find(pattern, at);
+
+        REQUIRE(find(bytes, at, pattern) ==
+                (expected == std::string::npos ? -ENOENT : static_cast<int>(expected)));
+    }
+}
+
+TEST_CASE("window: match", "[parser][window]") {
+    CHECK(match("GET /", 0, "GET ") == 1);
+    CHECK(match("GET /", 1, "ET") == 1);
+    CHECK(match("GET /", 0, "get") == 0);
+    CHECK(match("GeT /", 0, "get", LIBRA_NOCASE) == 1);
+    CHECK(match("GET", 0, "GET ") == -EAGAIN);
+    CHECK(match("GEX", 0, "GET ") == 0);
+    CHECK(match("", 0, "G") == -EAGAIN);
+    CHECK(match("GET", 3, "") == 1);
+    CHECK(match("GET", ~0u, "G") == -EAGAIN);
+    // Only letters have a case: '[' and '{' differ in the same bit
+    CHECK(match("[", 0, "{", LIBRA_NOCASE) == 0);
+    CHECK(match("@", 0, "`", LIBRA_NOCASE) == 0);
+    CHECK(match("\xc4", 0, "\xe4", LIBRA_NOCASE) == 0);
+}
+
+TEST_CASE("window: span agrees with one byte at a time", "[parser][window]") {
+    std::mt19937 random(2);
+
+    for (int round = 0; round < 50000; round++) {
+        std::string bytes(random() % 40, '\0');
+        for (char& c : bytes)
+            c = random() % 8 ? 'a' + random() % 26 : static_cast<char>(random());
+        const u32 at = random() % 42, kinds = random() % 32;
+        u32 expected = at;
+        while (expected < bytes.size() && (libra_ch[static_cast<u8>(bytes[expected])] & kinds))
+            expected++;
+        expected = std::min(expected, static_cast<u32>(bytes.size()));
+
+        REQUIRE(span(bytes, at, kinds) == expected);
+        REQUIRE(span(bytes, at, LIBRA_CH_TEXT) >= span(bytes, at, LIBRA_CH_VISIBLE));
+    }
+    CHECK(span("abc", ~0u, LIBRA_CH_TEXT) == 3);
+    CHECK(span("a\tb c\x80 lots of text\x7f", 0, LIBRA_CH_TEXT) == 19);
+}
+
+TEST_CASE("window: parse_uint", "[parser][window]") {
+    CHECK(parse_all("0", 10) == 0);
+    CHECK(parse_all("0019", 10) == 19);
+    CHECK(parse_all("fF", 16) == 255);
+    CHECK(parse_all("101", 2) == 5);
+    CHECK(parse_all("4611686018427387903", 10) == (1LL << 62) - 1);
+    CHECK(parse_all("4611686018427387904", 10) == -ERANGE);
+    CHECK(parse_all("3fffffffffffffff", 16) == (1LL << 62) - 1);
+    CHECK(parse_all("4000000000000000", 16) == -ERANGE);
+    CHECK(parse_all("99999999999999999999999999", 10) == -ERANGE);
+    CHECK(parse_all("ffffffffffffffffffffffff", 16) == -ERANGE);
+    CHECK(parse_all("18446744073709551616", 10) == -ERANGE);
+    CHECK(parse_all("", 10) == -EINVAL);
+    CHECK(parse_all("5a", 10) == -EINVAL);
+    CHECK(parse_all(" 5", 10) == -EINVAL);
+    CHECK(parse_all("+5", 10) == -EINVAL);
+    CHECK(parse_all("2", 2) == -EINVAL);
+    CHECK(parse_all("5", 1) == -EINVAL);
+    CHECK(parse_all("5", 17) == -EINVAL);
+    CHECK(parse_all("g", 16) == -EINVAL);
+    CHECK(parse_uint("x12y", 1, 3, 10) == 12);
+    CHECK(parse_uint("12", 1, 1, 10) == -EINVAL);
+    CHECK(parse_uint("12", 1, 0, 10) == -EINVAL);
+    CHECK(parse_uint("12", 0, 3, 10) == -EINVAL);
+    CHECK(parse_uint("12", ~0u, ~0u, 10) == -EINVAL);
+}
