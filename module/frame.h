@@ -8,8 +8,8 @@
 
 #ifdef __KERNEL__
 #include "parser.h"
-#include "window.h"
 #endif
+#include "window.h"
 
 #define LIBRA_FRAME_KNOWN (LIBRA_FRAME_LAST | LIBRA_FRAME_OPENS | \
 			   LIBRA_FRAME_ANSWERS | LIBRA_FRAME_TUNNEL)
