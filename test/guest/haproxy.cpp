@@ -24,10 +24,10 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream)
 
 class Haproxy : public Proxy {
 public:
-    Haproxy(const Net& net, const ProxyConfig& config, std::uint16_t port)
-        : Proxy(net, config, port)
+    Haproxy(const Namespace& ns, const ProxyConfig& config, const std::string& upstream)
+        : Proxy(ns, config)
     {
-        spew(directory_ + "/haproxy.cfg", configuration(config_, upstream()));
+        spew(directory_ + "/haproxy.cfg", configuration(config_, upstream));
         daemon_ = launch({});
         wait_until_listening();
     }
@@ -55,7 +55,7 @@ private:
     Process launch(std::vector<std::string> more)
     {
         ProcessOptions options;
-        options.netns = net_.proxy().fd();
+        options.netns = ns_.fd();
         options.output = directory_ + "/log";
         std::vector<std::string> argv = {"haproxy", "-db", "-f", directory_ + "/haproxy.cfg"};
         argv.insert(argv.end(), more.begin(), more.end());
@@ -65,10 +65,10 @@ private:
 
 } // namespace
 
-std::unique_ptr<Proxy> start_haproxy(const Net& net, const ProxyConfig& config,
-                                     std::uint16_t port)
+std::unique_ptr<Proxy> start_haproxy(const Namespace& ns, const ProxyConfig& config,
+                                   const std::string& upstream)
 {
-    return std::make_unique<Haproxy>(net, config, port);
+    return std::make_unique<Haproxy>(ns, config, upstream);
 }
 
 } // namespace guest

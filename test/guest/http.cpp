@@ -69,7 +69,6 @@ std::string target_of(const Answer& answer)
         target += set ? fmt::format("&{}=1", name) : "";
     };
     flag("ext", body.extensions);
-    flag("interim", answer.interim);
     flag("early", answer.early);
     flag("leave", answer.leave_early);
     flag("slow", answer.slow);
@@ -120,7 +119,6 @@ Answer answer_of(const std::string& target)
     answer.body.chunks = static_cast<Chunks>(number("chunks").value_or(2));
     answer.body.extensions = query.contains("ext");
     answer.status = static_cast<int>(number("status").value_or(200));
-    answer.interim = query.contains("interim");
     answer.early = query.contains("early");
     answer.leave_early = query.contains("leave");
     answer.slow = query.contains("slow");

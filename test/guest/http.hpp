@@ -29,7 +29,6 @@ struct Body {
 struct Answer {
     Body body;
     int status = 200;
-    bool interim = false;     ///< a 103 first
     bool early = false;       ///< before the request's body is read
     bool leave_early = false; ///< the same, and close without reading it
     bool slow = false;        ///< head and chunk lines a byte at a time

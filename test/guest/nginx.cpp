@@ -46,12 +46,12 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream)
 
 class Nginx : public Proxy {
 public:
-    Nginx(const Net& net, const ProxyConfig& config, std::uint16_t port)
-        : Proxy(net, config, port)
+    Nginx(const Namespace& ns, const ProxyConfig& config, const std::string& upstream)
+        : Proxy(ns, config)
     {
-        spew(directory_ + "/nginx.conf", configuration(config_, upstream()));
+        spew(directory_ + "/nginx.conf", configuration(config_, upstream));
         ProcessOptions options;
-        options.netns = net.proxy().fd();
+        options.netns = ns.fd();
         options.output = directory_ + "/stdout";
         daemon_ = Process({"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g",
                            "daemon off;"},
@@ -87,9 +87,10 @@ public:
 
 } // namespace
 
-std::unique_ptr<Proxy> start_nginx(const Net& net, const ProxyConfig& config, std::uint16_t port)
+std::unique_ptr<Proxy> start_nginx(const Namespace& ns, const ProxyConfig& config,
+                                   const std::string& upstream)
 {
-    return std::make_unique<Nginx>(net, config, port);
+    return std::make_unique<Nginx>(ns, config, upstream);
 }
 
 } // namespace guest

@@ -170,11 +170,7 @@ void Origin::respond(Wire& wire, const Answer& answer, const std::string& method
     if (minor == 0 && sent.framing == Framing::chunked) {
         sent.framing = Framing::length;
     }
-    std::string head;
-    if (answer.interim && minor > 0) {
-        head += "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n";
-    }
-    head += fmt::format("HTTP/1.1 {} Some Reason\r\nX-Origin: 1\r\nX-Size: {}\r\n"
+    std::string head = fmt::format("HTTP/1.1 {} Some Reason\r\nX-Origin: 1\r\nX-Size: {}\r\n"
                         "X-Received: {} {}\r\nContent-Type: application/octet-stream\r\n",
                         answer.status, sent.size, body.bytes,
                         body.wrong.empty() && body.complete ? "right" : "unchecked");

@@ -14,7 +14,7 @@
 namespace guest {
 
 /// No test asserts on time; what takes longer than this hangs.
-inline constexpr std::chrono::seconds hang_guard{60};
+inline constexpr std::chrono::seconds hang_guard{30};
 
 /// Calls `done` until it says yes; false after the hang guard.
 template <typename Done>

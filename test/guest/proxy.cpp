@@ -92,19 +92,19 @@ std::vector<ProxyConfig> all_proxies()
             haproxy_16k(), haproxy_64k(), closing};
 }
 
-std::unique_ptr<Proxy> start_nginx(const Net& net, const ProxyConfig& config, std::uint16_t port);
-std::unique_ptr<Proxy> start_haproxy(const Net& net, const ProxyConfig& config,
-                                     std::uint16_t port);
+std::unique_ptr<Proxy> start_nginx(const Namespace& ns, const ProxyConfig& config,
+                                   const std::string& upstream);
+std::unique_ptr<Proxy> start_haproxy(const Namespace& ns, const ProxyConfig& config,
+                                     const std::string& upstream);
 
-std::unique_ptr<Proxy> Proxy::start(const Net& net, const ProxyConfig& config,
-                                    std::uint16_t origin_port)
+std::unique_ptr<Proxy> Proxy::start(const Namespace& ns, const ProxyConfig& config,
+                                    const std::string& upstream)
 {
-    return config.kind == ProxyKind::nginx ? start_nginx(net, config, origin_port)
-                                           : start_haproxy(net, config, origin_port);
+    return config.kind == ProxyKind::nginx ? start_nginx(ns, config, upstream)
+                                           : start_haproxy(ns, config, upstream);
 }
 
-Proxy::Proxy(const Net& net, ProxyConfig config, std::uint16_t origin_port)
-    : net_(net), config_(std::move(config)), origin_port_(origin_port)
+Proxy::Proxy(const Namespace& ns, ProxyConfig config) : ns_(ns), config_(std::move(config))
 {
     static int count = 0;
     directory_ = fmt::format("/tmp/libra-guest.{}/proxy{}", ::getpid(), ++count);
@@ -116,11 +116,6 @@ void Proxy::wait_until_listening() const
     if (!eventually([this] { return listens(daemon_.pid(), port) && !workers().empty(); })) {
         throw std::runtime_error(config_.name + " does not start: " + log());
     }
-}
-
-std::string Proxy::upstream() const
-{
-    return endpoint(net_.origin_address(config_.v6_upstream), origin_port_);
 }
 
 void Proxy::stop()

@@ -65,17 +65,16 @@ public:
     void kill();
     std::string log() const;
 
-    static std::unique_ptr<Proxy> start(const Net& net, const ProxyConfig& config,
-                                        std::uint16_t origin_port);
+    /// `upstream`: address:port.
+    static std::unique_ptr<Proxy> start(const Namespace& ns, const ProxyConfig& config,
+                                        const std::string& upstream);
 
 protected:
-    Proxy(const Net& net, ProxyConfig config, std::uint16_t origin_port);
+    Proxy(const Namespace& ns, ProxyConfig config);
     void wait_until_listening() const;
-    std::string upstream() const;
 
-    const Net& net_;
+    const Namespace& ns_;
     ProxyConfig config_;
-    std::uint16_t origin_port_;
     std::string directory_;
     Process daemon_;
     std::vector<Process> retired_; ///< replaced by a reload, draining

@@ -34,7 +34,8 @@ std::string Faults::text() const
 Rig::Rig(const ProxyConfig& config, const RigOptions& options)
     : net(options.net), origin(net.origin()), options_(options), before_(libra_module::figures())
 {
-    proxy = Proxy::start(net, config, origin.port());
+    proxy = Proxy::start(net.proxy(), config,
+                         endpoint(net.origin_address(config.v6_upstream), origin.port()));
     if (options.attached) {
         attach();
     }
@@ -74,8 +75,13 @@ void Rig::talk(const std::vector<Exchange>& exchanges, bool v6)
         if (!client) {
             client.emplace(connect(v6));
         }
-        const Reply reply = client->exchange(what);
-        faults.add(flaw(what, reply));
+        Reply reply;
+        try {
+            reply = client->exchange(what);
+            faults.add(flaw(what, reply));
+        } catch (const std::exception& error) {
+            faults.add(describe(what) + ": " + error.what());
+        }
         if (!reply.keep || !reply.good()) {
             client.reset();
         } else if (const std::string more = client->quiet(); !more.empty()) {
@@ -106,7 +112,7 @@ void Rig::expect_savings(const Exchange& what, int count, double copied_percent)
     }
 }
 
-void Rig::finish(Resets resets)
+void Rig::settle(Resets resets, Elided elided)
 {
     finished_ = true;
     CHECK(faults.text() == "");
@@ -114,12 +120,26 @@ void Rig::finish(Resets resets)
         FAIL_CHECK("at the origin: " << failure);
     }
     const Figures change = libra_module::figures() - before_;
+    INFO(change.describe());
     if (resets == Resets::none) {
-        INFO(change.describe());
         CHECK(change.all_resets() == 0);
+    }
+    if (elided == Elided::some && !libra_module::plain()) {
+        CHECK(change.rx_elided > 0);
+        CHECK(change.tx_reused > 0);
     }
     proxy->stop();
     detach();
+}
+
+void Rig::finish(Resets resets, Elided elided)
+{
+    settle(resets, elided);
+    check_nothing_left();
+}
+
+void check_nothing_left()
+{
     if (!libra_module::gone()) {
         FAIL_CHECK("left behind: " << libra_module::leftovers());
     }

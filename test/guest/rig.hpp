@@ -38,6 +38,9 @@ struct RigOptions {
 /// Resets by Libra that a test allows.
 enum class Resets { none, some };
 
+/// Whether payload must have been left in the kernel.
+enum class Elided { some, any };
+
 class Rig {
 public:
     explicit Rig(const ProxyConfig& config, const RigOptions& options = {});
@@ -61,14 +64,19 @@ public:
     /// `count` times the same, measured; the proxy may copy so much of it in percent.
     void expect_savings(const Exchange& what, int count, double copied_percent);
 
-    /// Stops the proxy and checks what every test must leave: no fault, nothing retained.
-    void finish(Resets resets = Resets::none);
+    /// Stops the proxy and detaches; no fault may have been seen.
+    void settle(Resets resets = Resets::none, Elided elided = Elided::some);
+    /// The same, and nothing may be left of Libra's state: every test ends so.
+    void finish(Resets resets = Resets::none, Elided elided = Elided::some);
 
 private:
     RigOptions options_;
     Figures before_;
     bool finished_ = false;
 };
+
+/// Waits until no policy, domain, socket or payload is left.
+void check_nothing_left();
 
 /// The most that a proxy may copy of bodies of this size, in percent.
 double allowed_percent(const ProxyConfig& config, std::uint64_t size);
