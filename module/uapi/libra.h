@@ -146,7 +146,7 @@ enum libra_socket_attr {
 	LIBRA_SOCKET_ATTR_PID,		/* u32: process that uses it */
 	LIBRA_SOCKET_ATTR_POLICY,	/* u32: policy id */
 	LIBRA_SOCKET_ATTR_INODE,	/* u64 */
-	LIBRA_SOCKET_ATTR_COOKIE,	/* u64: SO_COOKIE */
+	LIBRA_SOCKET_ATTR_COOKIE,	/* u64: SO_COOKIE, when it was ever asked for */
 	LIBRA_SOCKET_ATTR_FAMILY,	/* u16: AF_INET, AF_INET6 */
 	LIBRA_SOCKET_ATTR_LADDR,	/* binary: 4 or 16 bytes */
 	LIBRA_SOCKET_ATTR_RADDR,	/* binary: 4 or 16 bytes */

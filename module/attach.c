@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Future sockets are met at the tracepoint inet_sock_set_state, which fires in
+ * the process's own context with the socket locked when it begins to listen or
+ * to connect; a listener's children are met in accept(). Sockets that are open
+ * already are handed over by the command line (netlink.c).
+ */
+#include <linux/module.h>
+#include <linux/netlink.h>
+#include <linux/sched.h>
+#include <linux/tracepoint.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+
+#include "attach.h"
+#include "domain.h"
+#include "overlay.h"
+#include "policy.h"
+#include "sock.h"
+#include "stats.h"
+#include "trace.h"
+#include "ulp.h"
+
+static struct tracepoint *tp_set_state;
+
+/* The one way in; with the socket locked */
+static int attach(struct sock *sk, struct libra_policy *policy,
+		  enum libra_origin origin, gfp_t gfp)
+{
+	struct libra_overlay *overlay = libra_overlay_find(sk);
+	struct libra_sock *ls;
+	int err;
+
+	if (inet_csk(sk)->icsk_ulp_ops)
+		return -EEXIST;
+	if (!overlay)
+		return -EOPNOTSUPP;
+	ls = libra_sock_new(sk, policy, overlay, origin, gfp);
+	if (!ls)
+		return -ENOMEM;
+	err = libra_ulp_install(sk, ls, overlay);
+	if (err) {
+		libra_sock_put(ls);
+		return err;
+	}
+	trace_libra_attach(ls, origin);
+	return 0;
+}
+
+/* ---- sockets to come ---- */
+
+static bool attach_wanted(const struct sock *sk)
+{
+	return sk->sk_protocol == IPPROTO_TCP && sk->sk_type == SOCK_STREAM &&
+	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
+	       /* kernel sockets have no application to serve */
+	       in_task() && current->mm && !(current->flags & PF_KTHREAD) &&
+	       sk->sk_socket && sk->sk_socket->file;
+}
+
+/* Nobody would see placeholders leave on this socket: it refuses to send */
+static void refuse_to_send(struct sock *sk)
+{
+	struct tcp_fastopen_request *fastopen = tcp_sk(sk)->fastopen_req;
+
+	if (!libra_domain_current_elided())
+		return;
+	if (fastopen)
+		fastopen->size = 0;
+	sk->sk_shutdown |= SEND_SHUTDOWN;
+}
+
+/*
+ * MSG_FASTOPEN gets here in the middle of a send whose bytes go past us.
+ * TCP_FASTOPEN_CONNECT does not: its first send comes after the connect.
+ */
+static enum libra_origin connect_origin(struct sock *sk)
+{
+	if (!tcp_sk(sk)->fastopen_req)
+		return LIBRA_ORIGIN_CONNECT;
+	refuse_to_send(sk);
+	return LIBRA_ORIGIN_LATE;
+}
+
+static void attach_new(struct sock *sk, enum libra_origin origin)
+{
+	struct libra_policy *policy;
+	int err;
+
+	policy = libra_policy_match() ?: libra_domain_current_policy();
+	if (!policy)
+		return;
+	/* a socket that connects again is attached already */
+	err = attach(sk, policy, origin, GFP_ATOMIC);
+	libra_policy_put(policy);
+	if (!err || err == -EEXIST)
+		return;
+	libra_count(LIBRA_STAT_ATTACH_FAILED);
+	refuse_to_send(sk);
+}
+
+/* The tracepoint fires before sk_state changes */
+static void probe_set_state(void *data, const struct sock *traced,
+			    const int oldstate, const int newstate)
+{
+	struct sock *sk = (struct sock *)traced;
+
+	if (newstate != TCP_LISTEN && newstate != TCP_SYN_SENT)
+		return;
+	if (!libra_policy_count() || !attach_wanted(sk))
+		return;
+	attach_new(sk, newstate == TCP_LISTEN ? LIBRA_ORIGIN_LISTEN :
+		   connect_origin(sk));
+}
+
+/* ---- children ---- */
+
+/* Before accept() returns the child, whose ops are still the listener's */
+static int attach_child(struct libra_sock *listener, struct socket *sock)
+{
+	const struct libra_overlay *overlay = listener->overlay;
+	struct libra_policy *policy = listener->policy;
+	struct sock *sk = sock->sk;
+	int err = 0;
+
+	lock_sock(sk);
+	WRITE_ONCE(sock->ops, overlay->lower_ops);
+	if (!test_bit(LIBRA_SOCK_DETACHED, &listener->bits))
+		err = attach(sk, policy, LIBRA_ORIGIN_ACCEPT, GFP_KERNEL);
+	release_sock(sk);
+	if (!err)
+		return 0;
+	libra_count(LIBRA_STAT_ATTACH_FAILED);
+	/* see refuse_to_send(); here the connection can be refused as a whole */
+	return READ_ONCE(policy->elided) ? -ECONNABORTED : 0;
+}
+
+int libra_accept(struct socket *sock, struct socket *newsock,
+		 struct proto_accept_arg *arg)
+{
+	struct libra_sock *listener = libra_sock_enter(sock->sk);
+	int err;
+
+	if (!listener)
+		return READ_ONCE(sock->ops)->accept(sock, newsock, arg);
+	err = listener->overlay->lower_ops->accept(sock, newsock, arg);
+	if (!err)
+		err = attach_child(listener, newsock);
+	libra_sock_put(listener);
+	return err;
+}
+
+/* ---- the application itself ---- */
+
+struct libra_sock *libra_attach_self(struct sock *sk, struct libra_overlay **overlay,
+				     int *err)
+{
+	enum libra_origin origin = sk->sk_state == TCP_LISTEN ?
+				   LIBRA_ORIGIN_LISTEN : LIBRA_ORIGIN_LATE;
+	struct libra_policy *policy;
+	struct libra_sock *ls = NULL;
+
+	*err = -ENOTCONN;
+	if (sk->sk_state == TCP_CLOSE)
+		return NULL;
+	*err = -EPERM;
+	policy = libra_policy_match();
+	if (!policy)
+		return NULL;
+	if (!(policy->flags & LIBRA_POLICY_F_SETSOCKOPT))
+		goto put;
+	*err = -EOPNOTSUPP;
+	*overlay = libra_overlay_find(sk);
+	if (!*overlay)
+		goto put;
+	*err = -ENOMEM;
+	ls = libra_sock_new(sk, policy, *overlay, origin, GFP_KERNEL);
+put:
+	libra_policy_put(policy);
+	return ls;
+}
+
+/* ---- sockets that are open ---- */
+
+int libra_attach_open(struct sock *sk, struct libra_policy *policy,
+		      struct libra_domain *domain, struct netlink_ext_ack *extack)
+{
+	struct libra_sock *ls;
+	int err;
+
+	if (!sk_is_tcp(sk)) {
+		NL_SET_ERR_MSG(extack, "not a TCP socket");
+		return -EPROTONOSUPPORT;
+	}
+	lock_sock(sk);
+	if (sk->sk_state == TCP_CLOSE) {
+		NL_SET_ERR_MSG(extack, "the socket is neither connected nor listening");
+		err = -ENOTCONN;
+		goto unlock;
+	}
+	rcu_read_lock();
+	ls = libra_ulp_context(sk);
+	rcu_read_unlock();
+	if (ls) {
+		NL_SET_ERR_MSG(extack, "the socket is attached already");
+		err = -EALREADY;
+		goto unlock;
+	}
+	err = attach(sk, policy, sk->sk_state == TCP_LISTEN ? LIBRA_ORIGIN_LISTEN :
+		     LIBRA_ORIGIN_LATE, GFP_KERNEL);
+	if (err == -EEXIST)
+		NL_SET_ERR_MSG(extack, "the socket has another upper layer protocol");
+	else if (err == -EOPNOTSUPP)
+		NL_SET_ERR_MSG(extack, "the socket's protocol was replaced (sockmap, SMC, MPTCP)");
+	else if (err)
+		NL_SET_ERR_MSG(extack, "no memory");
+unlock:
+	release_sock(sk);
+	if (err)
+		return err;
+	ls = libra_sock_enter(sk);
+	if (ls) {
+		libra_sock_bind_to(ls, domain);
+		libra_sock_put(ls);
+	} else {
+		libra_domain_put(domain);
+	}
+	return 0;
+}
+
+/* ---- the way back ---- */
+
+static void detach(struct libra_sock *ls)
+{
+	struct sock *sk = ls->sk;
+
+	lock_sock(sk);
+	libra_ulp_remove(sk);
+	release_sock(sk);
+	if (ls->domain)
+		libra_domain_disarm(ls->domain);
+}
+
+void libra_detach_policy(struct libra_policy *policy)
+{
+	struct libra_sock *ls;
+	u64 after = 0;
+
+	if (READ_ONCE(policy->elided))
+		return;
+	while ((ls = libra_sock_next(after))) {
+		after = ls->order;
+		if (ls->policy == policy)
+			detach(ls);
+		sock_put(ls->sk);
+		libra_sock_put(ls);
+	}
+}
+
+static void find_set_state(struct tracepoint *tp, void *priv)
+{
+	if (!strcmp(tp->name, "inet_sock_set_state"))
+		tp_set_state = tp;
+}
+
+int __init libra_attach_init(void)
+{
+	for_each_kernel_tracepoint(find_set_state, NULL);
+	if (!tp_set_state) {
+		pr_err("libra: this kernel has no tracepoint inet_sock_set_state\n");
+		return -ENOENT;
+	}
+	return tracepoint_probe_register(tp_set_state, probe_set_state, NULL);
+}
+
+void libra_attach_exit(void)
+{
+	tracepoint_probe_unregister(tp_set_state, probe_set_state, NULL);
+	tracepoint_synchronize_unregister();
+}

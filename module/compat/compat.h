@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between kernels, probed by Kbuild from their headers (stable
+ * and distribution kernels backport such changes: version numbers lie).
+ */
+#ifndef _LIBRA_COMPAT_H
+#define _LIBRA_COMPAT_H
+
+/* proto.recvmsg lost its addr_len */
+#ifdef LIBRA_HAVE_RECVMSG_ADDR_LEN
+#define LIBRA_RECVMSG_PARAM	, int *addr_len
+#define LIBRA_RECVMSG_ARG	, addr_len
+#else
+#define LIBRA_RECVMSG_PARAM
+#define LIBRA_RECVMSG_ARG
+#endif
+
+/* tcp_ulp_ops.get_info and get_info_size learnt who asks */
+#ifdef LIBRA_HAVE_ULP_INFO_NET_ADMIN
+#define LIBRA_ULP_INFO_PARAM	, bool net_admin
+#else
+#define LIBRA_ULP_INFO_PARAM
+#endif
+
+#endif /* _LIBRA_COMPAT_H */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Hold-back: the application handed over the first bytes of what may be a
+ * token, and the outgoing frame or the call ended there. They wait, with the
+ * metadata that follows, until more bytes tell.
+ */
+#ifndef _LIBRA_HELD_H
+#define _LIBRA_HELD_H
+
+#include <linux/types.h>
+#include <linux/workqueue.h>
+
+#include "marker.h"
+
+struct libra_sock;
+
+/* A chunk's end and the next one's size line; more does not cut a token */
+#define LIBRA_HELD_MAX		96
+
+enum libra_held_state {
+	LIBRA_HELD_NONE,
+	LIBRA_HELD_WAIT,	/* not yet known what it is */
+	LIBRA_HELD_TOKEN,	/* the cursor's: payload goes out in its place */
+	LIBRA_HELD_RAW,		/* no token: goes out as it is */
+};
+
+/* Under tx.lock */
+struct libra_held {
+	u8 state;		/* enum libra_held_state */
+	u8 token;		/* the first bytes[]: perhaps of a token */
+	u8 len;			/* bytes held: those, and metadata behind them */
+	u8 sent;		/* of them, gone out already */
+	u8 leaked;		/* bytes[] that went out before anybody could tell */
+	bool finished;		/* nothing more may be held */
+	u8 bytes[LIBRA_HELD_MAX];
+	struct delayed_work timer;
+};
+
+void libra_held_init(struct libra_sock *ls);
+
+/* Begins to hold @len bytes, all of them bytes of a marker's beginning */
+void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len);
+/* More bytes of what may be the token; false when there was a cut before */
+bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len);
+/* Metadata that has to wait with it; false when there is no room */
+bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len);
+/* Too many bytes agree with a marker to be anything else */
+static inline bool libra_held_sure(const struct libra_held *held)
+{
+	return held->token >= LIBRA_MARKER_SURE;
+}
+
+/*
+ * What is held, and @len bytes behind it, as a whole marker: LIBRA_FOUND_CUT
+ * as long as it can still become one, LIBRA_FOUND_NONE when it cannot.
+ */
+enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
+				 u32 len, struct libra_marker *marker);
+/* The same for bytes that had to be let go; they are forgotten by this */
+bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len);
+
+/*
+ * Sends what was decided to send; 0 when all is gone. Never waits; with
+ * tx.lock, and not with the socket locked.
+ */
+int libra_held_flush(struct libra_sock *ls, int flags);
+
+#endif /* _LIBRA_HELD_H */

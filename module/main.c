@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <net/genetlink.h>
+#include <net/tcp.h>
+
+#include "attach.h"
+#include "domain.h"
+#include "marker.h"
+#include "netlink.h"
+#include "overlay.h"
+#include "parser.h"
+#include "policy.h"
+#include "sock.h"
+#include "ulp.h"
+
+static int __init libra_init(void)
+{
+	int err;
+
+	libra_marker_init();
+	err = libra_overlay_init();
+	if (err)
+		return err;
+	err = libra_domain_init();
+	if (err)
+		return err;
+	err = libra_sock_init();
+	if (err)
+		goto exit_domain;
+	err = libra_parser_init();
+	if (err)
+		goto exit_sock;
+	err = libra_ulp_init();
+	if (err)
+		goto exit_sock;
+	err = libra_attach_init();
+	if (err)
+		goto exit_ulp;
+	err = libra_netlink_init();
+	if (err)
+		goto exit_attach;
+	return 0;
+
+exit_attach:
+	libra_attach_exit();
+exit_ulp:
+	libra_ulp_exit();
+exit_sock:
+	libra_sock_exit();
+exit_domain:
+	libra_domain_exit();
+	return err;
+}
+
+/*
+ * Sockets and domains pin the module, so none is left. What may
+ * be is a task in the last instructions of one of our calls, after it gave up
+ * its reference: preempted, but not sleeping.
+ */
+static void __exit libra_exit(void)
+{
+	libra_netlink_exit();
+	libra_attach_exit();
+	libra_ulp_exit();
+	libra_policy_exit();
+	libra_sock_exit();
+	libra_domain_exit();
+	synchronize_rcu_tasks();
+	rcu_barrier();
+}
+
+module_init(libra_init);
+module_exit(libra_exit);
+
+MODULE_DESCRIPTION("Selective sockets: payload that a proxy only forwards stays in the kernel");
+MODULE_AUTHOR("The Libra developers");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");
+MODULE_ALIAS_TCP_ULP("libra");
+MODULE_ALIAS_GENL_FAMILY("libra");

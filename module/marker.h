@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Markers: 16 bytes that stand in a placeholder and name the payload that was
+ * left out of it. A marker is only believed when its authentication fits, so
+ * nobody who has not seen one can make one; the key never leaves the module.
+ */
+#ifndef _LIBRA_MARKER_H
+#define _LIBRA_MARKER_H
+
+#include <linux/types.h>
+#include <linux/uio.h>
+
+#define LIBRA_MARKER_LEN	16
+/* Bytes of a cut marker that identify it beyond doubt: all of the magic */
+#define LIBRA_MARKER_SURE	4
+/* A marker stands at each multiple of this offset, where the page is present */
+#define LIBRA_MARKER_STEP	4096
+#define LIBRA_PAYLOAD_BITS	20
+/* Bytes of payload that one object holds at most: offsets fit in a marker */
+#define LIBRA_PAYLOAD_MAX	(1U << LIBRA_PAYLOAD_BITS)
+
+/* On the user's pages, read back as it was written */
+struct libra_marker {
+	u32 magic;
+	u32 auth;
+	u64 body;	/* payload id << LIBRA_PAYLOAD_BITS | offset */
+};
+
+static inline u64 libra_marker_id(const struct libra_marker *marker)
+{
+	return marker->body >> LIBRA_PAYLOAD_BITS;
+}
+
+static inline u32 libra_marker_offset(const struct libra_marker *marker)
+{
+	return marker->body & (LIBRA_PAYLOAD_MAX - 1);
+}
+
+/* What a search met first */
+enum libra_found {
+	LIBRA_FOUND_NONE,
+	LIBRA_FOUND_MARKER,	/* whole and authentic */
+	LIBRA_FOUND_CUT,	/* bytes at the end that may begin a marker */
+	LIBRA_FOUND_FAULT,	/* the memory could not be read */
+};
+
+/*
+ * The last bytes of a stream that was searched piece by piece: a marker may
+ * lie across pieces.
+ */
+struct libra_tail {
+	u8 len;
+	u8 bytes[LIBRA_MARKER_LEN - 1];
+};
+
+/* True once any placeholder was made: until then there is nothing to search */
+extern bool libra_ever_elided;
+
+void libra_marker_init(void);
+void libra_marker_make(struct libra_marker *marker, u64 id, u32 offset);
+bool libra_marker_authentic(const struct libra_marker *marker);
+/* How many of @len bytes agree with the beginning of any marker */
+u32 libra_marker_prefix(const u8 *bytes, u32 len);
+
+/*
+ * Searches @len bytes. With LIBRA_FOUND_MARKER and LIBRA_FOUND_CUT @at says
+ * where it begins, otherwise @at is @len.
+ */
+enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
+				     struct libra_marker *marker);
+/* The same over the next @len bytes of @iter, which is not advanced */
+enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
+					  size_t len, size_t *at,
+					  struct libra_marker *marker);
+/* True when @bytes, after what came before, complete an authentic marker */
+bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len);
+/* The same over the next @len bytes of @iter, which is not advanced */
+bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter,
+			    size_t len);
+
+#endif /* _LIBRA_MARKER_H */

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An overlay is made once and never changes or goes away while the module is
+ * loaded, so it needs no lock. Its proto is owned by this module, since clones
+ * of a socket hold their proto's owner; its proto_ops keep the owner of the
+ * lower ones, since __sock_release() puts the owner of the ops that it finds,
+ * not of those that socket creation took it from.
+ */
+#include <linux/in6.h>
+#include <linux/module.h>
+#include <linux/tcp.h>
+#include <net/inet_common.h>
+#include <net/tcp.h>
+#include <net/transp_v6.h>
+
+#include "attach.h"
+#include "compat/compat.h"
+#include "overlay.h"
+#include "rx.h"
+#include "sock.h"
+#include "tx.h"
+
+/* tcp over IPv4 and IPv6; a v4-mapped socket keeps its IPv6 pair */
+static struct libra_overlay overlays[2];
+static unsigned int nr_overlays;
+
+struct libra_overlay *libra_overlay_find(const struct sock *sk)
+{
+	const struct proto *prot = READ_ONCE(sk->sk_prot);
+	unsigned int i;
+
+	if (!sk->sk_socket)
+		return NULL;
+	for (i = 0; i < nr_overlays; i++)
+		if (overlays[i].lower == prot &&
+		    overlays[i].lower_ops == READ_ONCE(sk->sk_socket->ops))
+			return &overlays[i];
+	return NULL;
+}
+
+int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk)
+{
+	return tcp_inq(sk);
+}
+
+void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk)
+{
+	sock_owned_by_me(sk);
+	WRITE_ONCE(sk->sk_socket->ops, &overlay->ops);
+	if (sk->sk_state != TCP_LISTEN)
+		WRITE_ONCE(sk->sk_prot, &overlay->prot);
+}
+
+void libra_overlay_pop(const struct libra_overlay *overlay, struct sock *sk)
+{
+	/* a socket that is destroyed has lost its struct socket already */
+	if (sk->sk_socket && READ_ONCE(sk->sk_socket->ops) == &overlay->ops)
+		WRITE_ONCE(sk->sk_socket->ops, overlay->lower_ops);
+	if (sk->sk_prot == &overlay->prot)
+		WRITE_ONCE(sk->sk_prot, overlay->lower);
+}
+
+/* ---- calls that do not carry bytes, but change what is known of them ---- */
+
+static void overlay_close(struct sock *sk, long timeout)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	const struct libra_overlay *overlay;
+
+	if (!ls) {
+		READ_ONCE(sk->sk_prot)->close(sk, timeout);
+		return;
+	}
+	overlay = ls->overlay;
+	libra_tx_finish(ls);
+	libra_sock_put(ls);
+	overlay->lower->close(sk, timeout);
+}
+
+static int overlay_shutdown(struct socket *sock, int how)
+{
+	struct libra_sock *ls = libra_sock_enter(sock->sk);
+	int err;
+
+	if (!ls)
+		return READ_ONCE(sock->ops)->shutdown(sock, how);
+	if (how != SHUT_RD)
+		libra_tx_finish(ls);
+	err = ls->overlay->lower_ops->shutdown(sock, how);
+	libra_sock_put(ls);
+	return err;
+}
+
+static int overlay_disconnect(struct sock *sk, int flags)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	int err;
+
+	if (!ls)
+		return READ_ONCE(sk->sk_prot)->disconnect(sk, flags);
+	err = ls->overlay->lower->disconnect(sk, flags);
+	if (!err)
+		libra_sock_opaque(ls, LIBRA_REASON_RECONNECT);
+	libra_sock_put(ls);
+	return err;
+}
+
+static int overlay_setsockopt(struct sock *sk, int level, int optname,
+			      sockptr_t optval, unsigned int optlen)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	int err;
+
+	if (!ls)
+		return READ_ONCE(sk->sk_prot)->setsockopt(sk, level, optname, optval, optlen);
+	/* checkpoint and restore moves bytes past the parser */
+	if (level == SOL_TCP && optname == TCP_REPAIR)
+		libra_sock_opaque(ls, LIBRA_REASON_API);
+	err = ls->overlay->lower->setsockopt(sk, level, optname, optval, optlen);
+	libra_sock_put(ls);
+	return err;
+}
+
+static int overlay_getsockopt(struct sock *sk, int level, int optname,
+			      char __user *optval, int __user *optlen)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	int err;
+
+	if (!ls)
+		return READ_ONCE(sk->sk_prot)->getsockopt(sk, level, optname, optval, optlen);
+	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
+		libra_rx_bypass(ls);
+	err = ls->overlay->lower->getsockopt(sk, level, optname, optval, optlen);
+	libra_sock_put(ls);
+	return err;
+}
+
+static ssize_t overlay_splice_read(struct socket *sock, loff_t *ppos,
+				   struct pipe_inode_info *pipe, size_t len,
+				   unsigned int flags)
+{
+	struct libra_sock *ls = libra_sock_enter(sock->sk);
+	const struct proto_ops *ops;
+	ssize_t ret;
+
+	if (!ls)
+		return READ_ONCE(sock->ops)->splice_read(sock, ppos, pipe, len, flags);
+	ops = ls->overlay->lower_ops;
+	libra_rx_bypass(ls);
+	ret = ops->splice_read(sock, ppos, pipe, len, flags);
+	libra_sock_put(ls);
+	return ret;
+}
+
+static int overlay_read_sock(struct sock *sk, read_descriptor_t *desc,
+			     sk_read_actor_t actor)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+
+	/* the caller has the socket locked: no reader of ours is at work */
+	if (ls) {
+		libra_sock_rx_opaque(ls, LIBRA_REASON_API);
+		libra_sock_put(ls);
+	}
+	return tcp_read_sock(sk, desc, actor);
+}
+
+static void overlay_make(const char *name, struct proto *lower,
+			 const struct proto_ops *lower_ops)
+{
+	struct libra_overlay *overlay = &overlays[nr_overlays++];
+
+	overlay->name = name;
+	overlay->lower = lower;
+	overlay->lower_ops = lower_ops;
+	overlay->prot = *lower;
+	overlay->prot.owner = THIS_MODULE;
+	overlay->prot.recvmsg = libra_recvmsg;
+	overlay->prot.sendmsg = libra_sendmsg;
+	overlay->prot.close = overlay_close;
+	overlay->prot.disconnect = overlay_disconnect;
+	overlay->prot.setsockopt = overlay_setsockopt;
+	overlay->prot.getsockopt = overlay_getsockopt;
+	overlay->ops = *lower_ops;
+	overlay->ops.accept = libra_accept;
+	overlay->ops.shutdown = overlay_shutdown;
+	overlay->ops.splice_read = overlay_splice_read;
+	overlay->ops.read_sock = overlay_read_sock;
+}
+
+int __init libra_overlay_init(void)
+{
+	struct socket *sock;
+
+	overlay_make("tcp", &tcp_prot, &inet_stream_ops);
+#if IS_ENABLED(CONFIG_IPV6)
+	/* inet6_stream_ops is not exported: a socket shows it, where IPv6 is on */
+	if (!sock_create_kern(&init_net, AF_INET6, SOCK_STREAM, IPPROTO_TCP, &sock)) {
+		overlay_make("tcp", &tcpv6_prot, sock->ops);
+		sock_release(sock);
+	}
+#endif
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Overlays: copies of the lower protocol's proto and proto_ops in which the
+ * calls that carry bytes are Libra's. One for each lower pair, never one a
+ * socket. `lower` is the seam: everything below is called through it.
+ */
+#ifndef _LIBRA_OVERLAY_H
+#define _LIBRA_OVERLAY_H
+
+#include <linux/net.h>
+#include <net/sock.h>
+
+struct libra_overlay {
+	const char *name;			/* of the lower protocol */
+	struct proto *lower;
+	const struct proto_ops *lower_ops;
+	struct proto prot;
+	struct proto_ops ops;
+};
+
+int libra_overlay_init(void);
+
+/* The overlay over what @sk has now, or NULL when there is none for it */
+struct libra_overlay *libra_overlay_find(const struct sock *sk);
+
+/* What may be read now without waiting, bytes; with the socket locked */
+int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk);
+
+/*
+ * Puts the overlay in front of the socket, or takes it away. A listener keeps
+ * its lower proto: only accept() is of interest. With the socket locked.
+ */
+void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk);
+void libra_overlay_pop(const struct libra_overlay *overlay, struct sock *sk);
+
+#endif /* _LIBRA_OVERLAY_H */

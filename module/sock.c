@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Locks, outermost first:
+ *
+ *   rx.lock or tx.lock (mutexes, never both): a direction's stream
+ *     the socket's own lock, taken by lower's calls
+ *       exchanges.lock (stream.c), domain->lock (domain.c), socks_lock
+ *
+ * Lifetime: the attachment holds one reference, each call in flight and each
+ * timer another. The context is freed by a work item after an RCU grace period
+ * (libra_sock_enter() looks at it under RCU), pins the module until then, and
+ * gives back its domain and policy there, since a socket can die in a softirq.
+ * ls->sk is valid as long as somebody holds the sock: a call, a timer or the
+ * attachment.
+ */
+#include <linux/module.h>
+#include <linux/rculist.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <net/tcp.h>
+
+#include "domain.h"
+#include "payload.h"
+#include "policy.h"
+#include "sock.h"
+#include "stats.h"
+#include "trace.h"
+#include "ulp.h"
+
+static LIST_HEAD(socks);
+static DEFINE_SPINLOCK(socks_lock);
+static unsigned int socks_count;
+static u64 socks_order;
+static struct workqueue_struct *sock_wq;
+
+static void sock_uncount_gate(struct libra_sock *ls)
+{
+	if (test_and_clear_bit(LIBRA_SOCK_LATE, &ls->bits))
+		atomic_dec(&ls->domain->late);
+	if (test_and_clear_bit(LIBRA_SOCK_OPAQUE, &ls->bits))
+		atomic_dec(&ls->domain->opaque);
+}
+
+static void sock_free_work(struct work_struct *work)
+{
+	struct libra_sock *ls = container_of(to_rcu_work(work), struct libra_sock,
+					     free_work);
+
+	if (ls->tx.cursor)
+		libra_payload_put(ls->tx.cursor);
+	libra_stream_free(&ls->rx.stream);
+	libra_stream_free(&ls->tx.stream);
+	if (ls->domain) {
+		sock_uncount_gate(ls);
+		atomic_dec(&ls->domain->sockets);
+		libra_domain_put(ls->domain);
+	}
+	atomic_dec(&ls->policy->sockets);
+	libra_policy_put(ls->policy);
+	kfree(ls);
+	module_put(THIS_MODULE);
+}
+
+/* Side of the stream that is read */
+static enum libra_side sock_rx_side(enum libra_origin origin)
+{
+	return origin == LIBRA_ORIGIN_CONNECT ? LIBRA_SIDE_RESPONSE : LIBRA_SIDE_REQUEST;
+}
+
+struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
+				  const struct libra_overlay *overlay,
+				  enum libra_origin origin, gfp_t gfp)
+{
+	enum libra_side rx_side = sock_rx_side(origin);
+	struct libra_sock *ls;
+
+	if (!try_module_get(THIS_MODULE))
+		return NULL;
+	ls = kzalloc(sizeof(*ls), gfp);
+	if (!ls) {
+		module_put(THIS_MODULE);
+		return NULL;
+	}
+	ls->sk = sk;
+	refcount_set(&ls->ref, 1);
+	refcount_inc(&policy->ref);
+	atomic_inc(&policy->sockets);
+	ls->policy = policy;
+	ls->overlay = overlay;
+	ls->listener = origin == LIBRA_ORIGIN_LISTEN;
+	INIT_LIST_HEAD(&ls->node);
+	spin_lock_init(&ls->exchanges.lock);
+	mutex_init(&ls->rx.lock);
+	mutex_init(&ls->tx.lock);
+	INIT_RCU_WORK(&ls->free_work, sock_free_work);
+	libra_stream_init(&ls->rx.stream, ls, rx_side);
+	libra_stream_init(&ls->tx.stream, ls, rx_side == LIBRA_SIDE_REQUEST ?
+			  LIBRA_SIDE_RESPONSE : LIBRA_SIDE_REQUEST);
+	libra_held_init(ls);
+	if (origin == LIBRA_ORIGIN_LATE)
+		libra_sock_opaque(ls, LIBRA_REASON_LATE);
+	if (origin == LIBRA_ORIGIN_LISTEN) {
+		ls->rx.stream.state = LIBRA_STREAM_LISTEN;
+		ls->tx.stream.state = LIBRA_STREAM_LISTEN;
+	}
+	return ls;
+}
+
+void libra_sock_put(struct libra_sock *ls)
+{
+	if (refcount_dec_and_test(&ls->ref))
+		queue_rcu_work(sock_wq, &ls->free_work);
+}
+
+struct libra_sock *libra_sock_enter(const struct sock *sk)
+{
+	struct libra_sock *ls;
+
+	rcu_read_lock();
+	ls = libra_ulp_context(sk);
+	if (ls && !refcount_inc_not_zero(&ls->ref))
+		ls = NULL;
+	rcu_read_unlock();
+	return ls;
+}
+
+/* ---- the list ---- */
+
+void libra_sock_list(struct libra_sock *ls)
+{
+	spin_lock_bh(&socks_lock);
+	ls->order = ++socks_order;
+	list_add_tail(&ls->node, &socks);
+	socks_count++;
+	spin_unlock_bh(&socks_lock);
+	libra_count(LIBRA_STAT_ATTACHED);
+}
+
+void libra_sock_unlist(struct libra_sock *ls)
+{
+	spin_lock_bh(&socks_lock);
+	if (!list_empty(&ls->node)) {
+		list_del_init(&ls->node);
+		socks_count--;
+	}
+	spin_unlock_bh(&socks_lock);
+}
+
+unsigned int libra_sock_count(void)
+{
+	return READ_ONCE(socks_count);
+}
+
+struct libra_sock *libra_sock_next(u64 after)
+{
+	struct libra_sock *ls, *found = NULL;
+
+	spin_lock_bh(&socks_lock);
+	list_for_each_entry(ls, &socks, node) {
+		/* listed means attached: both are there until it is unlisted */
+		if (ls->order > after && refcount_inc_not_zero(&ls->sk->sk_refcnt)) {
+			refcount_inc(&ls->ref);
+			found = ls;
+			break;
+		}
+	}
+	spin_unlock_bh(&socks_lock);
+	return found;
+}
+
+/* ---- who uses it ---- */
+
+static void sock_count_gate(struct libra_sock *ls)
+{
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+
+	if (!domain || ls->listener || READ_ONCE(ls->rx.stream.state) == LIBRA_STREAM_TUNNEL)
+		return;
+	if (ls->rx.stream.reason == LIBRA_REASON_LATE) {
+		if (!test_and_set_bit(LIBRA_SOCK_LATE, &ls->bits))
+			atomic_inc(&domain->late);
+	} else if (!test_and_set_bit(LIBRA_SOCK_OPAQUE, &ls->bits)) {
+		atomic_inc(&domain->opaque);
+	}
+}
+
+void libra_sock_bind_to(struct libra_sock *ls, struct libra_domain *domain)
+{
+	/* counted before others can see it: the work item counts it down */
+	atomic_inc(&domain->sockets);
+	if (cmpxchg(&ls->domain, NULL, domain)) {
+		atomic_dec(&domain->sockets);
+		libra_domain_put(domain);
+		return;
+	}
+	libra_domain_set_policy(domain, ls->policy);
+	if (READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_OPAQUE)
+		sock_count_gate(ls);
+}
+
+static struct libra_domain *sock_bind_slow(struct libra_sock *ls)
+{
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+	struct mm_struct *mm = current->mm;
+
+	if (!mm) {
+		libra_count_fallback(LIBRA_REASON_NO_MM);
+		return NULL;
+	}
+	if (!domain) {
+		domain = libra_domain_get(mm);
+		if (IS_ERR(domain)) {
+			libra_count_fallback(LIBRA_REASON_NOMEM);
+			return NULL;
+		}
+		libra_sock_bind_to(ls, domain);
+		domain = READ_ONCE(ls->domain);
+	}
+	if (domain->mn.mm == mm)
+		return domain;
+	if (!test_and_set_bit(LIBRA_SOCK_FOREIGN, &ls->bits))
+		libra_sock_rx_opaque(ls, LIBRA_REASON_FOREIGN);
+	return NULL;
+}
+
+struct libra_domain *libra_sock_bind(struct libra_sock *ls)
+{
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+
+	if (likely(domain && domain->mn.mm == current->mm))
+		return domain;
+	return sock_bind_slow(ls);
+}
+
+bool libra_sock_may_elide(const struct libra_sock *ls)
+{
+	const struct libra_policy *policy = ls->policy;
+	const struct inet_sock *inet = inet_sk(ls->sk);
+
+	if (policy->lport && policy->lport != inet->inet_num)
+		return false;
+	if (policy->rport && policy->rport != ntohs(inet->inet_dport))
+		return false;
+	return policy->mode == LIBRA_MODE_ELIDE && READ_ONCE(libra_enabled) &&
+	       !READ_ONCE(policy->draining) &&
+	       !test_bit(LIBRA_SOCK_FOREIGN, &ls->bits);
+}
+
+/* ---- streams that are given up ---- */
+
+static void stream_give_up(struct libra_sock *ls, struct libra_stream *stream,
+			   enum libra_reason reason)
+{
+	if (!libra_stream_synced(stream))
+		return;
+	WRITE_ONCE(stream->reason, reason);
+	WRITE_ONCE(stream->state, LIBRA_STREAM_OPAQUE);
+	libra_count_fallback(reason);
+	trace_libra_fallback(ls, stream == &ls->rx.stream, reason);
+}
+
+void libra_sock_opaque(struct libra_sock *ls, enum libra_reason reason)
+{
+	stream_give_up(ls, &ls->rx.stream, reason);
+	stream_give_up(ls, &ls->tx.stream, reason);
+	sock_count_gate(ls);
+}
+
+/*
+ * What is written can still be framed as long as the answers of known
+ * requests last; then its parser gives up too. The gate closes already now:
+ * payload must not be on its way to an answer that cannot be framed.
+ */
+void libra_sock_rx_opaque(struct libra_sock *ls, enum libra_reason reason)
+{
+	stream_give_up(ls, &ls->rx.stream, reason);
+	if (ls->rx.stream.side == LIBRA_SIDE_REQUEST)
+		sock_count_gate(ls);
+}
+
+void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason)
+{
+	stream_give_up(ls, &ls->tx.stream, reason);
+	sock_count_gate(ls);
+}
+
+void libra_sock_tunnel(struct libra_sock *ls)
+{
+	WRITE_ONCE(ls->rx.stream.state, LIBRA_STREAM_TUNNEL);
+	WRITE_ONCE(ls->tx.stream.state, LIBRA_STREAM_TUNNEL);
+}
+
+/* ---- exact or dead ---- */
+
+int libra_sock_kill(struct libra_sock *ls, enum libra_reset reset)
+{
+	if (!cmpxchg(&ls->reset, LIBRA_RESET_NONE, reset)) {
+		WRITE_ONCE(ls->rx.stream.state, LIBRA_STREAM_DEAD);
+		WRITE_ONCE(ls->tx.stream.state, LIBRA_STREAM_DEAD);
+		libra_count_reset(reset);
+		trace_libra_reset(ls, reset);
+	}
+	return -ECONNRESET;
+}
+
+void libra_sock_finish(struct libra_sock *ls)
+{
+	if (unlikely(READ_ONCE(ls->reset)))
+		tcp_abort(ls->sk, ECONNRESET);
+}
+
+int __init libra_sock_init(void)
+{
+	sock_wq = alloc_workqueue("libra_sock", 0, 0);
+	return sock_wq ? 0 : -ENOMEM;
+}
+
+/* Every context pinned the module: what is left is the end of their work */
+void libra_sock_exit(void)
+{
+	rcu_barrier();
+	destroy_workqueue(sock_wq);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A stream is SYNCED from its first byte until its parser gives up; then it
+ * is OPAQUE (or TUNNEL) for life. In between it alternates:
+ *
+ *   metadata: libra_stream_look(), libra_stream_parse(), then either
+ *             libra_stream_commit(), when all of the frame's metadata has
+ *             passed, or libra_stream_passed(), when only a part has
+ *   payload:  libra_stream_payload(), until payload_left is 0
+ *
+ * What passed of an unfinished head is kept and parsed again with what
+ * follows: the parser only ever sees whole windows, and its state words change
+ * only with a commit. So nothing is lost when a copy faults, memory is short
+ * or the peer's buffer is full.
+ *
+ * Locks: exchanges.lock is innermost and held for a few instructions; the
+ * rest belongs to whoever holds the direction's mutex.
+ */
+#include <linux/slab.h>
+
+#include "policy.h"
+#include "sock.h"
+#include "stats.h"
+#include "stream.h"
+#include "trace.h"
+
+void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
+		       enum libra_side side)
+{
+	stream->state = LIBRA_STREAM_SYNCED;
+	stream->side = side;
+	stream->version = libra_parser_version(ls->policy->parser);
+}
+
+void libra_stream_free(struct libra_stream *stream)
+{
+	kfree(stream->head);
+	stream->head = NULL;
+	stream->head_len = 0;
+	stream->head_room = 0;
+}
+
+u8 *libra_stream_look(struct libra_stream *stream, u32 len)
+{
+	u32 need = stream->head_len + len;
+	u8 *head;
+
+	if (need > LIBRA_HEAD_MAX)
+		return NULL;
+	if (need > stream->head_room) {
+		need = max_t(u32, need, LIBRA_HEAD_MIN);
+		head = krealloc(stream->head, need + LIBRA_WINDOW_PAD, GFP_KERNEL);
+		if (!head)
+			return NULL;
+		stream->head = head;
+		stream->head_room = need;
+	}
+	return stream->head + stream->head_len;
+}
+
+/* ---- requests and their answers ---- */
+
+static u8 exchange_oldest(struct libra_exchanges *exchanges)
+{
+	u8 tag = LIBRA_EXCHANGE_NONE;
+
+	spin_lock(&exchanges->lock);
+	if (exchanges->count)
+		tag = exchanges->tags[exchanges->first];
+	spin_unlock(&exchanges->lock);
+	return tag;
+}
+
+static bool exchange_open(struct libra_exchanges *exchanges, u8 tag)
+{
+	bool room;
+
+	spin_lock(&exchanges->lock);
+	room = exchanges->count < LIBRA_EXCHANGE_MAX;
+	if (room) {
+		exchanges->tags[(exchanges->first + exchanges->count) %
+				LIBRA_EXCHANGE_MAX] = tag;
+		exchanges->count++;
+	}
+	spin_unlock(&exchanges->lock);
+	return room;
+}
+
+/* The request that was opened last did not go out as a whole */
+static void exchange_reopen(struct libra_exchanges *exchanges)
+{
+	spin_lock(&exchanges->lock);
+	if (exchanges->count)
+		exchanges->count--;
+	spin_unlock(&exchanges->lock);
+}
+
+static void exchange_answer(struct libra_exchanges *exchanges)
+{
+	spin_lock(&exchanges->lock);
+	if (exchanges->count) {
+		exchanges->first = (exchanges->first + 1) % LIBRA_EXCHANGE_MAX;
+		exchanges->count--;
+	}
+	spin_unlock(&exchanges->lock);
+}
+
+/* ---- frames ---- */
+
+int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
+		       u32 len, struct libra_frame *frame)
+{
+	u32 window = stream->head_len + len;
+	int verdict;
+
+	memset(frame, 0, sizeof(*frame));
+	frame->avail = window;
+	frame->side = stream->side;
+	if (stream->side == LIBRA_SIDE_RESPONSE)
+		frame->exchange = exchange_oldest(&ls->exchanges);
+	memcpy(frame->state, stream->words, sizeof(frame->state));
+	memset(stream->head + window, 0, LIBRA_WINDOW_PAD);
+	verdict = libra_parser_run(ls->policy->parser, stream->version,
+				   stream->head, window, frame);
+	if (verdict != LIBRA_FRAME)
+		return verdict;
+	/* what has passed was all metadata when it passed */
+	if (frame->meta_len < stream->head_len)
+		return LIBRA_GIVE_UP;
+	if (frame->flags & LIBRA_FRAME_OPENS &&
+	    (frame->tag > U8_MAX || !exchange_open(&ls->exchanges, frame->tag)))
+		return LIBRA_GIVE_UP;
+	return LIBRA_FRAME;
+}
+
+void libra_stream_passed(struct libra_stream *stream, u32 len)
+{
+	stream->head_len += len;
+}
+
+void libra_stream_revert(struct libra_sock *ls, struct libra_stream *stream,
+			 const struct libra_frame *frame)
+{
+	if (frame->flags & LIBRA_FRAME_OPENS)
+		exchange_reopen(&ls->exchanges);
+}
+
+static void stream_count(const struct libra_stream *stream,
+			 const struct libra_sock *ls, u32 flags)
+{
+	bool rx = stream == &ls->rx.stream;
+
+	libra_count(rx ? LIBRA_STAT_RX_FRAMES : LIBRA_STAT_TX_FRAMES);
+	if (flags & LIBRA_FRAME_LAST)
+		libra_count(rx ? LIBRA_STAT_RX_MESSAGES : LIBRA_STAT_TX_MESSAGES);
+}
+
+void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
+			 const struct libra_frame *frame)
+{
+	memcpy(stream->words, frame->state, sizeof(stream->words));
+	stream->begun = true;
+	stream->flags = frame->flags;
+	stream->frame_len = frame->payload_len;
+	stream->payload_left = frame->payload_len;
+	/* idle connections are many, and the next head may be long in coming */
+	libra_stream_free(stream);
+	if (frame->flags & LIBRA_FRAME_ANSWERS)
+		exchange_answer(&ls->exchanges);
+	stream_count(stream, ls, frame->flags);
+	trace_libra_frame(ls, stream == &ls->rx.stream, frame);
+	if (frame->flags & LIBRA_FRAME_TUNNEL)
+		libra_sock_tunnel(ls);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Framing: where metadata ends and payload begins, one stream a direction */
+#ifndef _LIBRA_STREAM_H
+#define _LIBRA_STREAM_H
+
+#include <linux/types.h>
+
+#include "marker.h"
+#include "parser.h"
+#include "uapi/libra.h"
+
+struct libra_sock;
+
+/* Metadata of one frame that is looked at, at most */
+#define LIBRA_HEAD_MAX	(64 << 10)
+/* What is looked at first; more when the parser asks for it */
+#define LIBRA_HEAD_MIN	1024
+
+/*
+ * One direction of a socket. Belongs to whoever holds that direction's lock
+ * (rx.lock, tx.lock); @state and @reason are also set by the other direction
+ * when it learns that both leave the protocol, hence READ_ONCE.
+ */
+struct libra_stream {
+	u8 state;		/* enum libra_stream_state */
+	u8 reason;		/* enum libra_reason, when opaque */
+	u8 side;		/* enum libra_side */
+	bool begun;		/* a frame was accepted */
+	u32 version;		/* state version that @words have */
+	/* the frame under way, once its metadata has passed */
+	u32 flags;		/* enum libra_frame_flags */
+	u64 frame_len;		/* its payload */
+	u64 payload_left;	/* of it, what has not passed yet */
+	/*
+	 * Metadata of the next frame: head[0, head_len) has passed, what is
+	 * behind it is being looked at. NULL between frames.
+	 */
+	u8 *head;
+	u32 head_len;
+	u32 head_room;
+	u64 words[LIBRA_STATE_WORDS];
+	struct libra_tail tail;	/* of the bytes that were copied */
+	u64 copied;
+	u64 uncopied;		/* elided or reused */
+};
+
+void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
+		       enum libra_side side);
+void libra_stream_free(struct libra_stream *stream);
+
+static inline bool libra_stream_synced(const struct libra_stream *stream)
+{
+	return READ_ONCE(stream->state) == LIBRA_STREAM_SYNCED;
+}
+
+static inline bool libra_stream_in_payload(const struct libra_stream *stream)
+{
+	return stream->payload_left;
+}
+
+/*
+ * Room for @len bytes to look at behind what has passed, or NULL (no memory
+ * or more than LIBRA_HEAD_MAX). The caller fills it.
+ */
+u8 *libra_stream_look(struct libra_stream *stream, u32 len);
+
+/*
+ * Lets the parser see what has passed and the @len bytes behind it. With
+ * LIBRA_FRAME, @frame tells where the metadata ends, counted from the frame's
+ * beginning; nothing is committed yet. Requests are remembered for their
+ * answers already here, since the answer may overtake the commit.
+ */
+int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
+		       u32 len, struct libra_frame *frame);
+
+/* The first @len of the bytes looked at have passed; the frame goes on */
+void libra_stream_passed(struct libra_stream *stream, u32 len);
+
+/* All metadata of @frame has passed: its payload comes next */
+void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
+			 const struct libra_frame *frame);
+/* Not all of it has: it will be parsed again */
+void libra_stream_revert(struct libra_sock *ls, struct libra_stream *stream,
+			 const struct libra_frame *frame);
+
+/* @len bytes of payload have passed */
+static inline void libra_stream_payload(struct libra_stream *stream, u64 len)
+{
+	if (stream->payload_left != LIBRA_PAYLOAD_EOF)
+		stream->payload_left -= len;
+}
+
+/* The message ends where the payload of this frame ends */
+static inline bool libra_stream_last(const struct libra_stream *stream)
+{
+	return stream->flags & LIBRA_FRAME_LAST;
+}
+
+#endif /* _LIBRA_STREAM_H */

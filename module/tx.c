@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the application sends is framed like what it receives. A write is cut
+ * into parts: metadata (parsed, searched, sent from the copy that was parsed),
+ * payload that the application made or changed (searched, copied by lower),
+ * and payload whose placeholder it hands on (the retained pages are spliced,
+ * the placeholder is checked and skipped).
+ *
+ * The cursor belongs to the message: a chunk's end suspends it, the next
+ * chunk's payload resumes it. A marker anywhere else means that placeholder
+ * bytes would leave: the connection is reset before they do.
+ *
+ * tx.lock is held around the parts, which never wait; waiting for room is done
+ * without it, so that a non-blocking write meets a blocked one as on plain TCP.
+ */
+#include <linux/sched/signal.h>
+#include <linux/uio.h>
+#include <net/tcp.h>
+
+#include "domain.h"
+#include "overlay.h"
+#include "payload.h"
+#include "sock.h"
+#include "stats.h"
+#include "trace.h"
+#include "tx.h"
+
+/* Copied payload is searched and sent in parts of this size */
+#define PART_MAX	(128 << 10)
+
+struct tx_call {
+	struct libra_sock *ls;
+	struct libra_stream *stream;
+	struct libra_domain *domain;
+	struct iov_iter *from;
+	int flags;		/* for each part; the last one's MSG_MORE and MSG_EOR */
+};
+
+/* ---- parts ---- */
+
+static int tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		   int flags)
+{
+	struct msghdr msg = {
+		.msg_iter = *part,
+		/* a signal is for the whole write, see tx_answer() */
+		.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL,
+	};
+
+	if (flags & MSG_MORE)
+		msg.msg_flags &= ~MSG_EOR;
+	iov_iter_truncate(&msg.msg_iter, len);
+	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
+}
+
+static void tx_copied(struct libra_sock *ls, u32 len)
+{
+	WRITE_ONCE(ls->tx.stream.copied, ls->tx.stream.copied + len);
+	libra_count_add(LIBRA_STAT_TX_COPIED, len);
+}
+
+int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
+{
+	struct kvec vec = { .iov_base = (void *)bytes, .iov_len = len };
+	struct iov_iter part;
+	int ret;
+
+	iov_iter_kvec(&part, ITER_SOURCE, &vec, 1, len);
+	ret = tx_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
+	if (ret > 0)
+		tx_copied(ls, ret);
+	return ret;
+}
+
+static void tx_cursor_moved(struct libra_tx *tx, u32 len)
+{
+	struct libra_payload *payload = tx->cursor;
+
+	tx->cursor_off += len;
+	if (tx->cursor_off == payload->len) {
+		tx->cursor = NULL;
+		libra_payload_sent(payload);
+		libra_payload_put(payload);
+		return;
+	}
+	while (tx->cursor_off >= tx->cursor_seg_off + payload->segs[tx->cursor_seg].bv_len)
+		tx->cursor_seg_off += payload->segs[tx->cursor_seg++].bv_len;
+}
+
+int libra_tx_cursor(struct libra_sock *ls, u32 len, int flags)
+{
+	struct libra_tx *tx = &ls->tx;
+	struct libra_payload *payload = tx->cursor;
+	struct iov_iter part;
+	int ret;
+
+	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
+		      payload->nr_segs - tx->cursor_seg,
+		      payload->len - tx->cursor_seg_off);
+	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
+	ret = tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
+	if (ret <= 0)
+		return ret;
+	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + ret);
+	libra_count_add(LIBRA_STAT_TX_REUSED, ret);
+	trace_libra_reuse(ls, payload->id, tx->cursor_off, ret);
+	tx_cursor_moved(tx, ret);
+	return ret;
+}
+
+/* Flags of a part of @len bytes: all but the last go out with MSG_MORE */
+static int tx_flags(const struct tx_call *call, size_t len)
+{
+	return call->flags | (iov_iter_count(call->from) > len ? MSG_MORE : 0);
+}
+
+/* The application's own bytes */
+static int tx_copy(struct tx_call *call, size_t len)
+{
+	int ret;
+
+	ret = tx_part(call->ls, call->from, len, tx_flags(call, len));
+	if (ret <= 0)
+		return ret;
+	iov_iter_advance(call->from, ret);
+	libra_stream_payload(call->stream, ret);
+	tx_copied(call->ls, ret);
+	return ret;
+}
+
+/* ---- metadata ---- */
+
+/* Copies in what is looked at, more of it as long as that helps */
+static int tx_parse(struct tx_call *call, u32 *looked, struct libra_frame *frame)
+{
+	size_t left = iov_iter_count(call->from);
+	u32 look = min_t(size_t, left, LIBRA_HEAD_MIN);
+	int verdict;
+	u8 *head;
+
+	for (;;) {
+		struct iov_iter it = *call->from;
+
+		head = libra_stream_look(call->stream, look);
+		if (!head)
+			return LIBRA_GIVE_UP;
+		if (copy_from_iter(head, look, &it) != look)
+			return -EFAULT;
+		*looked = look;
+		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
+		if (verdict != LIBRA_NEED_MORE || look == left)
+			return verdict;
+		look = min_t(size_t, left, look * 4);
+	}
+}
+
+/*
+ * Framing is lost. What an outgoing connection says from its first byte on
+ * and nobody can read is most likely TLS: placeholders may be encrypted in it
+ * already, and so may those of every later one.
+ */
+static int tx_give_up(struct tx_call *call, enum libra_reason reason)
+{
+	struct libra_sock *ls = call->ls;
+	bool unreadable = reason == LIBRA_REASON_PARSER && !call->stream->begun &&
+			  call->stream->side == LIBRA_SIDE_REQUEST;
+
+	libra_sock_tx_opaque(ls, reason);
+	libra_stream_free(call->stream);
+	if (ls->tx.cursor)
+		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
+	if (!unreadable || !call->domain)
+		return 0;
+	WRITE_ONCE(call->domain->tls, true);
+	if (libra_payload_any_live(call->domain))
+		return libra_sock_kill(ls, LIBRA_RESET_OPAQUE_SINK);
+	return 0;
+}
+
+/* Metadata that no placeholder may lie in, nor end a message inside one */
+static int tx_check_metadata(struct tx_call *call, const u8 *bytes, u32 len,
+			     const struct libra_frame *frame)
+{
+	struct libra_tx *tx = &call->ls->tx;
+	struct libra_marker marker;
+	u32 at;
+
+	if (!READ_ONCE(libra_ever_elided))
+		return 0;
+	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
+	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
+		return 0;
+	/* the message before has ended, or this frame ends it */
+	if (libra_stream_last(call->stream) ||
+	    (frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len))
+		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
+	return 0;
+}
+
+/* Behind a cut token metadata waits with it; bytes taken or an error */
+static int tx_hold_metadata(struct tx_call *call, const u8 *bytes, u32 len,
+			    const struct libra_frame *frame)
+{
+	struct libra_held *held = &call->ls->tx.held;
+	bool ends = frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len;
+
+	if (!ends && libra_held_metadata(held, bytes, len))
+		return len;
+	if (libra_held_sure(held))
+		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
+	held->state = LIBRA_HELD_RAW;
+	return libra_held_flush(call->ls, call->flags | MSG_MORE);
+}
+
+static int tx_metadata(struct tx_call *call)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_sock *ls = call->ls;
+	struct libra_frame frame;
+	u32 looked = 0, len;
+	const u8 *bytes;
+	int verdict, ret;
+	bool whole;
+
+	verdict = tx_parse(call, &looked, &frame);
+	if (verdict == -EFAULT)
+		return verdict;
+	whole = verdict == LIBRA_FRAME;
+	len = whole ? frame.meta_len - stream->head_len : looked;
+	if (verdict < 0 || !len)
+		return tx_give_up(call, verdict == -ESTALE ? LIBRA_REASON_NO_PARSER :
+				  LIBRA_REASON_PARSER);
+	bytes = stream->head + stream->head_len;
+	ret = tx_check_metadata(call, bytes, len, whole ? &frame : NULL);
+	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
+		ret = tx_hold_metadata(call, bytes, len, whole ? &frame : NULL);
+	if (!ret)
+		ret = libra_tx_bytes(ls, bytes, len, tx_flags(call, len));
+	if (ret > 0)
+		iov_iter_advance(call->from, ret);
+	if (whole && ret == len) {
+		libra_stream_commit(ls, stream, &frame);
+		return ret;
+	}
+	if (whole)
+		libra_stream_revert(ls, stream, &frame);
+	if (ret > 0)
+		libra_stream_passed(stream, ret);
+	return ret;
+}
+
+/* ---- payload that is reused ---- */
+
+static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_tx *tx = &call->ls->tx;
+	struct libra_payload *payload;
+
+	if (libra_marker_offset(marker))
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
+	if (!call->domain)
+		return libra_sock_kill(call->ls, LIBRA_RESET_FOREIGN);
+	payload = libra_payload_find(call->domain, libra_marker_id(marker));
+	if (!payload) {
+		libra_count(LIBRA_STAT_TOKENS_DEAD);
+		return libra_sock_kill(call->ls, LIBRA_RESET_DEAD);
+	}
+	/* the message would end inside the placeholder */
+	if (libra_stream_last(stream) && payload->len > stream->payload_left +
+	    (tx->held.state == LIBRA_HELD_WAIT ? tx->held.token : 0)) {
+		libra_payload_put(payload);
+		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	}
+	if (READ_ONCE(payload->state) == LIBRA_PAYLOAD_SENT)
+		libra_count(LIBRA_STAT_RETRIES);
+	tx->cursor = payload;
+	tx->cursor_off = 0;
+	tx->cursor_seg = 0;
+	tx->cursor_seg_off = 0;
+	return 0;
+}
+
+/*
+ * More of this body will come, and something is in flight: the next call or
+ * the next ACK pushes a part that does not fill a segment.
+ */
+static bool tx_body_goes_on(const struct tx_call *call, u32 len)
+{
+	const struct libra_stream *stream = call->stream;
+
+	return tcp_sk(call->ls->sk)->packets_out &&
+	       (!libra_stream_last(stream) || stream->payload_left > len);
+}
+
+static int tx_reuse(struct tx_call *call)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_tx *tx = &call->ls->tx;
+	struct libra_payload *payload = tx->cursor;
+	int flags, ret;
+	u32 len;
+
+	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), stream->payload_left),
+		    payload->len - tx->cursor_off);
+	if (!libra_payload_verify(payload, tx->cursor_off, len, call->from))
+		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	flags = tx_flags(call, len);
+	if (tx_body_goes_on(call, len))
+		flags |= MSG_MORE;
+	ret = libra_tx_cursor(call->ls, len, flags);
+	if (ret <= 0)
+		return ret;
+	iov_iter_advance(call->from, ret);
+	libra_stream_payload(stream, ret);
+	if (tx->cursor && !libra_stream_in_payload(stream))
+		libra_count(LIBRA_STAT_SUSPENDED);
+	return ret;
+}
+
+/* ---- payload that is copied ---- */
+
+/* The first bytes of a token, perhaps, at the end of what there is */
+static int tx_hold(struct tx_call *call, u32 len)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_tx *tx = &call->ls->tx;
+	u8 bytes[LIBRA_MARKER_LEN];
+
+	/* a body ends with what it ends with */
+	if (tx->held.finished || (libra_stream_last(stream) && stream->payload_left == len))
+		return tx_copy(call, len);
+	if (copy_from_iter(bytes, len, call->from) != len)
+		return -EFAULT;
+	libra_held_begin(call->ls, bytes, len);
+	libra_stream_payload(stream, len);
+	return len;
+}
+
+/* Do the next bytes complete what is held? */
+static int tx_held_decide(struct tx_call *call)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_held *held = &call->ls->tx.held;
+	struct iov_iter it = *call->from;
+	struct libra_marker marker;
+	u8 bytes[LIBRA_MARKER_LEN];
+	u32 len;
+	int ret;
+
+	len = min_t(u64, min_t(size_t, iov_iter_count(&it), stream->payload_left),
+		    LIBRA_MARKER_LEN - held->token);
+	if (copy_from_iter(bytes, len, &it) != len)
+		return -EFAULT;
+	switch (libra_held_look(held, bytes, len, &marker)) {
+	case LIBRA_FOUND_MARKER:
+		ret = tx_begin(call, &marker);
+		if (ret)
+			return ret;
+		held->state = LIBRA_HELD_TOKEN;
+		libra_count(LIBRA_STAT_TOKENS_CUT);
+		return 0;
+	case LIBRA_FOUND_CUT:
+		if (libra_held_more(held, bytes, len)) {
+			iov_iter_advance(call->from, len);
+			libra_stream_payload(stream, len);
+			return len;
+		}
+		fallthrough;
+	default:
+		if (libra_held_sure(held))
+			return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+		held->state = LIBRA_HELD_RAW;
+		return 0;
+	}
+}
+
+static bool tx_leaked(struct tx_call *call)
+{
+	struct libra_held *held = &call->ls->tx.held;
+	struct iov_iter it = *call->from;
+	u8 bytes[LIBRA_MARKER_LEN];
+	u32 len;
+
+	if (likely(!held->leaked))
+		return false;
+	len = min_t(u64, min_t(size_t, iov_iter_count(&it), call->stream->payload_left),
+		    sizeof(bytes));
+	return copy_from_iter(bytes, len, &it) == len &&
+	       libra_held_leaked(held, bytes, len);
+}
+
+static int tx_payload(struct tx_call *call)
+{
+	struct libra_marker marker;
+	enum libra_found found;
+	size_t len, at;
+
+	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), PART_MAX),
+		    call->stream->payload_left);
+	if (!READ_ONCE(libra_ever_elided))
+		return tx_copy(call, len);
+	if (tx_leaked(call))
+		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	found = libra_marker_search_iter(call->from, len, &at, &marker);
+	if (found == LIBRA_FOUND_FAULT)
+		return -EFAULT;
+	if (found == LIBRA_FOUND_NONE || at)
+		return tx_copy(call, at);
+	if (found == LIBRA_FOUND_CUT)
+		return tx_hold(call, len);
+	return tx_begin(call, &marker);
+}
+
+/* ---- the loop ---- */
+
+/* Bytes taken from the application, 0 when only the state changed, or an error */
+static int tx_step(struct tx_call *call)
+{
+	struct libra_tx *tx = &call->ls->tx;
+	bool in_payload = libra_stream_in_payload(call->stream);
+	int ret;
+
+	if (tx->held.state == LIBRA_HELD_WAIT && in_payload)
+		return tx_held_decide(call);
+	if (tx->held.state == LIBRA_HELD_TOKEN || tx->held.state == LIBRA_HELD_RAW) {
+		ret = libra_held_flush(call->ls, call->flags | MSG_MORE);
+		if (ret)
+			return ret;
+	}
+	if (!in_payload)
+		return tx_metadata(call);
+	if (tx->cursor)
+		return tx_reuse(call);
+	return tx_payload(call);
+}
+
+/* Until all is sent, lower has no room, or framing is lost */
+static int tx_steps(struct tx_call *call, size_t *done)
+{
+	struct sock *sk = call->ls->sk;
+	int ret;
+
+	while (iov_iter_count(call->from) && libra_stream_synced(call->stream)) {
+		/* a broken connection is for the next write to learn, as on TCP */
+		if (*done && (READ_ONCE(sk->sk_err) ||
+			      READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+			return -EPIPE;
+		ret = tx_step(call);
+		if (ret < 0)
+			return ret;
+		*done += ret;
+	}
+	return 0;
+}
+
+static int tx_wait(struct sock *sk, long *timeo)
+{
+	int err;
+
+	lock_sock(sk);
+	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+		err = sk_stream_wait_connect(sk, timeo);
+	else
+		err = sk_stream_wait_memory(sk, timeo);
+	release_sock(sk);
+	/* what is wrong with the connection the next part says better */
+	return err == -EPIPE ? 0 : err;
+}
+
+static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
+{
+	struct libra_sock *ls = call->ls;
+	int ret;
+
+	for (;;) {
+		mutex_lock(&ls->tx.lock);
+		ret = tx_steps(call, done);
+		mutex_unlock(&ls->tx.lock);
+		if ((ret != -EAGAIN && ret != -EINPROGRESS) || !*timeo)
+			return ret;
+		ret = tx_wait(ls->sk, timeo);
+		if (ret)
+			return ret;
+	}
+}
+
+/* ---- what is not framed: watched, and sent as it is ---- */
+
+/* Would a marker leave with these bytes, whole or all but its end? */
+static bool tx_guard(struct libra_stream *stream, const struct iov_iter *from, size_t len)
+{
+	struct libra_tail tail = stream->tail;
+	struct libra_marker marker;
+	u32 at;
+
+	if (libra_tail_search_iter(&tail, from, len))
+		return true;
+	return libra_marker_search(tail.bytes, tail.len, &at, &marker) == LIBRA_FOUND_CUT &&
+	       tail.len - at >= LIBRA_MARKER_SURE;
+}
+
+static int tx_plain(struct libra_sock *ls, struct msghdr *msg)
+{
+	struct libra_stream *stream = &ls->tx.stream;
+	struct iov_iter from = msg->msg_iter;
+	bool marker = false;
+	int ret;
+
+	if (READ_ONCE(libra_ever_elided)) {
+		mutex_lock(&ls->tx.lock);
+		marker = tx_guard(stream, &from, iov_iter_count(&from));
+		mutex_unlock(&ls->tx.lock);
+	}
+	if (marker)
+		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
+	ret = ls->overlay->lower->sendmsg(ls->sk, msg, msg_data_left(msg));
+	if (ret <= 0)
+		return ret;
+	mutex_lock(&ls->tx.lock);
+	tx_copied(ls, ret);
+	if (READ_ONCE(libra_ever_elided))
+		libra_tail_search_iter(&stream->tail, &from, ret);
+	mutex_unlock(&ls->tx.lock);
+	return ret;
+}
+
+/* Flags that make lower do more than send bytes in order */
+static bool tx_unusual(const struct msghdr *msg)
+{
+	const int usual = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR |
+			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES;
+
+	return (msg->msg_flags & ~usual) || msg->msg_controllen || msg->msg_ubuf;
+}
+
+static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
+{
+	struct tx_call call = {
+		.ls = ls,
+		.stream = &ls->tx.stream,
+		.domain = libra_sock_bind(ls),
+		.from = &msg->msg_iter,
+		.flags = msg->msg_flags & (MSG_MORE | MSG_EOR | MSG_SPLICE_PAGES),
+	};
+	long timeo = sock_sndtimeo(ls->sk, msg->msg_flags & MSG_DONTWAIT);
+	int ret;
+
+	if (READ_ONCE(ls->reset))
+		return -ECONNRESET;
+	if (libra_stream_synced(call.stream) && tx_unusual(msg)) {
+		mutex_lock(&ls->tx.lock);
+		ret = tx_give_up(&call, LIBRA_REASON_FLAGS);
+		mutex_unlock(&ls->tx.lock);
+		if (ret)
+			return ret;
+	}
+	if (libra_stream_synced(call.stream)) {
+		ret = tx_framed(&call, &timeo, done);
+		if (ret || !msg_data_left(msg))
+			return ret;
+	}
+	ret = tx_plain(ls, msg);
+	if (ret < 0)
+		return ret;
+	*done += ret;
+	return 0;
+}
+
+int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	size_t done = 0;
+	int ret;
+
+	if (!ls)
+		return READ_ONCE(sk->sk_prot)->sendmsg(sk, msg, len);
+	if (!len)
+		ret = ls->overlay->lower->sendmsg(sk, msg, len);
+	else
+		ret = tx_send(ls, msg, &done);
+	libra_sock_finish(ls);
+	libra_sock_put(ls);
+	if (ret == -ECONNRESET || !done)
+		done = 0;
+	if (done)
+		return done;
+	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
+		send_sig(SIGPIPE, current, 0);
+	return ret;
+}
+
+void libra_tx_finish(struct libra_sock *ls)
+{
+	struct libra_held *held = &ls->tx.held;
+
+	mutex_lock(&ls->tx.lock);
+	held->finished = true;
+	/* of a body that ends here, or a token that is cut for good? */
+	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held) &&
+	    !(ls->domain && libra_payload_any_live(ls->domain)))
+		held->state = LIBRA_HELD_RAW;
+	if (held->state == LIBRA_HELD_WAIT || held->state == LIBRA_HELD_TOKEN ||
+	    (held->state == LIBRA_HELD_RAW && libra_held_flush(ls, 0)))
+		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
+	held->state = LIBRA_HELD_NONE;
+	mutex_unlock(&ls->tx.lock);
+	libra_sock_finish(ls);
+}

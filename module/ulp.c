@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * icsk_ulp_data is changed with the socket locked and read under RCU by
+ * libra_sock_enter(). Order of publication: the context is complete before
+ * rcu_assign_pointer() shows it, and it is shown before the overlay's proto
+ * and ops are, so that whoever gets into one of our calls finds it. They go
+ * in the opposite order; a call that comes too late finds no context and goes
+ * to the lower proto, which is in place by then.
+ */
+#include <linux/inet_diag.h>
+#include <linux/module.h>
+#include <net/inet_connection_sock.h>
+#include <net/tcp.h>
+
+#include "attach.h"
+#include "compat/compat.h"
+#include "overlay.h"
+#include "policy.h"
+#include "sock.h"
+#include "ulp.h"
+
+static struct tcp_ulp_ops libra_ulp;
+
+struct libra_sock *libra_ulp_context(const struct sock *sk)
+{
+	const struct inet_connection_sock *icsk = inet_csk(sk);
+
+	if (READ_ONCE(icsk->icsk_ulp_ops) != &libra_ulp)
+		return NULL;
+	return rcu_dereference(icsk->icsk_ulp_data);
+}
+
+static void ulp_hang(struct sock *sk, struct libra_sock *ls,
+		     struct libra_overlay *overlay)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
+	/* libra_ulp_context() reads it first: the data must be there by then */
+	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
+	libra_overlay_push(overlay, sk);
+	libra_sock_list(ls);
+}
+
+int libra_ulp_install(struct sock *sk, struct libra_sock *ls,
+		      struct libra_overlay *overlay)
+{
+	if (inet_csk(sk)->icsk_ulp_ops)
+		return -EEXIST;
+	/* tcp_cleanup_ulp() and libra_ulp_remove() put it */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	ulp_hang(sk, ls, overlay);
+	return 0;
+}
+
+static void ulp_unhang(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct libra_sock *ls = rcu_dereference_protected(icsk->icsk_ulp_data, 1);
+
+	if (!ls)
+		return;
+	set_bit(LIBRA_SOCK_DETACHED, &ls->bits);
+	libra_overlay_pop(ls->overlay, sk);
+	rcu_assign_pointer(icsk->icsk_ulp_data, NULL);
+	libra_sock_unlist(ls);
+	libra_sock_put(ls);
+}
+
+void libra_ulp_remove(struct sock *sk)
+{
+	sock_owned_by_me(sk);
+	if (inet_csk(sk)->icsk_ulp_ops != &libra_ulp)
+		return;
+	ulp_unhang(sk);
+	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, NULL);
+	module_put(THIS_MODULE);
+}
+
+/* setsockopt(TCP_ULP) of the application itself; tcp_set_ulp() assigns the ops */
+static int ulp_init(struct sock *sk)
+{
+	struct libra_overlay *overlay;
+	struct libra_sock *ls;
+	int err;
+
+	ls = libra_attach_self(sk, &overlay, &err);
+	if (!ls)
+		return err;
+	ulp_hang(sk, ls, overlay);
+	return 0;
+}
+
+/* The socket is destroyed, maybe in a softirq; tcp_cleanup_ulp() does the rest */
+static void ulp_release(struct sock *sk)
+{
+	ulp_unhang(sk);
+}
+
+/*
+ * A child of a listener, in a softirq: its fields are the listener's. Its
+ * struct socket comes with accept(), which attaches it before the application
+ * can use it (libra_accept()); nothing was read or written by then.
+ */
+static void ulp_clone(const struct request_sock *req, struct sock *child,
+		      const gfp_t priority)
+{
+	RCU_INIT_POINTER(inet_csk(child)->icsk_ulp_data, NULL);
+	inet_csk(child)->icsk_ulp_ops = NULL;
+}
+
+static int ulp_put_info(struct sk_buff *skb, const struct libra_sock *ls)
+{
+	const struct libra_stream *rx = &ls->rx.stream, *tx = &ls->tx.stream;
+
+	if (nla_put_string(skb, LIBRA_INFO_ATTR_PARSER,
+			   libra_parser_name(ls->policy->parser)) ||
+	    nla_put_u8(skb, LIBRA_INFO_ATTR_MODE, ls->policy->mode) ||
+	    nla_put_u8(skb, LIBRA_INFO_ATTR_RX_STATE, READ_ONCE(rx->state)) ||
+	    nla_put_u8(skb, LIBRA_INFO_ATTR_TX_STATE, READ_ONCE(tx->state)) ||
+	    nla_put_u64_64bit(skb, LIBRA_INFO_ATTR_RX_COPIED,
+			      READ_ONCE(rx->copied), LIBRA_INFO_ATTR_PAD) ||
+	    nla_put_u64_64bit(skb, LIBRA_INFO_ATTR_RX_ELIDED,
+			      READ_ONCE(rx->uncopied), LIBRA_INFO_ATTR_PAD) ||
+	    nla_put_u64_64bit(skb, LIBRA_INFO_ATTR_TX_COPIED,
+			      READ_ONCE(tx->copied), LIBRA_INFO_ATTR_PAD) ||
+	    nla_put_u64_64bit(skb, LIBRA_INFO_ATTR_TX_REUSED,
+			      READ_ONCE(tx->uncopied), LIBRA_INFO_ATTR_PAD))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int ulp_get_info(struct sock *sk, struct sk_buff *skb LIBRA_ULP_INFO_PARAM)
+{
+	struct libra_sock *ls;
+	struct nlattr *nest;
+	int err = 0;
+
+	nest = nla_nest_start(skb, __INET_ULP_INFO_MAX);
+	if (!nest)
+		return -EMSGSIZE;
+	rcu_read_lock();
+	ls = libra_ulp_context(sk);
+	if (ls)
+		err = ulp_put_info(skb, ls);
+	rcu_read_unlock();
+	if (err) {
+		nla_nest_cancel(skb, nest);
+		return err;
+	}
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+static size_t ulp_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
+{
+	return nla_total_size(0) + nla_total_size(LIBRA_NAME_MAX) +
+	       3 * nla_total_size(sizeof(u8)) + 4 * nla_total_size_64bit(sizeof(u64));
+}
+
+static struct tcp_ulp_ops libra_ulp = {
+	.name = "libra",
+	.owner = THIS_MODULE,
+	.init = ulp_init,
+	.release = ulp_release,
+	.clone = ulp_clone,
+	.get_info = ulp_get_info,
+	.get_info_size = ulp_get_info_size,
+};
+
+int __init libra_ulp_init(void)
+{
+	return tcp_register_ulp(&libra_ulp);
+}
+
+void libra_ulp_exit(void)
+{
+	tcp_unregister_ulp(&libra_ulp);
+}
