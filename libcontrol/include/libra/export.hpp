@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0
+#ifndef LIBRA_EXPORT_HPP
+#define LIBRA_EXPORT_HPP
+
+/// Marks what the shared library exports; everything else is hidden.
+#define LIBRA_API __attribute__((visibility("default")))
+
+#endif

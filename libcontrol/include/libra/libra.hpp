@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+#ifndef LIBRA_LIBRA_HPP
+#define LIBRA_LIBRA_HPP
+
+#include <libra/attach.hpp>
+#include <libra/client.hpp>
+#include <libra/error.hpp>
+#include <libra/inspect.hpp>
+#include <libra/parser_loader.hpp>
+#include <libra/process.hpp>
+#include <libra/types.hpp>
+#include <libra/version.hpp>
+
+#endif
