@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <limits>
+
+#include <libra/client.hpp>
+#include <libra/json.hpp>
+
+#include "format.hpp"
+#include "verb.hpp"
+
+namespace libractl {
+namespace {
+
+void options(po::options_description& options) {
+    const auto bytes = [] { return po::value<std::string>()->value_name("BYTES"); };
+    options.add_options()                                            //
+        ("total", bytes(), "what all processes together may pin")    //
+        ("domain", bytes(), "what one process may pin")              //
+        ("user", bytes(), "what the processes of one user may pin")  //
+        ("sent", bytes(), "sent payload that a process keeps for retries") //
+        ;
+}
+
+ExitCode run(const Context& context) {
+    const Arguments& arguments = context.arguments;
+    constexpr std::uint64_t limit = std::numeric_limits<std::int64_t>::max();
+    const libra::ConfigChange change{
+        .enabled = {},
+        .cap_total = arguments.size("total", 0, limit),
+        .cap_domain = arguments.size("domain", 0, limit),
+        .cap_user = arguments.size("user", 0, limit),
+        .cap_sent = arguments.size("sent", 0, limit),
+    };
+    libra::Client client;
+    if (change.cap_total || change.cap_domain || change.cap_user || change.cap_sent)
+        client.set_config(change);
+    const libra::Config config = client.config();
+    if (arguments.json())
+        context.print_json(Json(config)["limits"]);
+    else
+        context.print(format_limits(config));
+    return exit_ok;
+}
+
+} // namespace
+
+const Verb verb_limits{
+    .name = "limits",
+    .summary = "show or set how much memory payload may pin",
+    .synopsis = "[--total BYTES] [--domain BYTES] [--user BYTES] [--sent BYTES] [--json]",
+    .details = "BYTES takes K, M or G behind it. At a limit Libra copies; it never stalls.\n",
+    .options = options,
+    .positionals = {},
+    .run = run,
+};
+
+} // namespace libractl
