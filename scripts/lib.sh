@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2016,SC2034 # formats of other programs; what is set here is used elsewhere
 # SPDX-License-Identifier: GPL-2.0
 # What the scripts share. Source it; it changes nothing by itself.
 
@@ -62,7 +62,6 @@ newest_kernel() {
 # A kernel is told by a version ("6.12") or by a kernel build tree. resolve_kernel sets
 #   kernel_release, kernel_image, kernel_modules (a directory that holds RELEASE/), kernel_headers, kernel_debug
 # for the scripts that source this file.
-# shellcheck disable=SC2034
 resolve_kernel() {
 	local want=$1
 	if [[ -d $want ]]; then
@@ -148,12 +147,13 @@ make_root() {
 }
 
 build_root() {
-	local name=$1 dir work old start=$SECONDS
+	local name=$1 dir work start=$SECONDS
 	dir=$(root_dir "$name")
 	[[ ! -e $dir/libra-complete ]] || return 0
 	say "making the guest root '$name' with mmdebstrap (about a minute)"
 	mkdir -p "$cache/roots"
 	work=$(mktemp -d "$cache/roots/.new.XXXXXX")
+	# shellcheck disable=SC2064 # the name is a local one, gone by then
 	trap "rm -rf '$work'" EXIT
 	chmod 755 "$work"
 	make_root "$name" "$work/root" >&2
