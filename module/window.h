@@ -77,33 +77,64 @@ static const u8 libra_ch[256] = {
 
 #define LIBRA_ONES	0x0101010101010101ULL
 
-/* Eight bytes at once; memcpy because @p need not be aligned */
+/* Eight bytes at once, the first one lowest; @p need not be aligned */
 static inline u64 libra_word(const u8 *p)
 {
 	u64 word;
 
 	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
 	return word;
 }
 
-/* Whether a byte of @word is less than @limit, which is at most 128 */
-static inline bool libra_word_has_less(u64 word, u8 limit)
+/*
+ * The high bit of each byte of @word that is less than @limit (up to 128). A
+ * borrow can set bits behind the first such byte, never before it.
+ */
+static inline u64 libra_word_less(u64 word, u8 limit)
 {
 	return (word - LIBRA_ONES * limit) & ~word & (LIBRA_ONES << 7);
 }
 
-static inline bool libra_word_has(u64 word, u8 byte)
+static inline u64 libra_word_equal(u64 word, u8 byte)
 {
-	return libra_word_has_less(word ^ (LIBRA_ONES * byte), 1);
+	return libra_word_less(word ^ (LIBRA_ONES * byte), 1);
+}
+
+/* Which byte the lowest bit of @bits stands for */
+static inline u32 libra_word_first(u64 bits)
+{
+	return __builtin_ctzll(bits) / 8;
 }
 
 /* First @byte in [p, end), or @end. The kernel's memchr() goes byte by byte */
 static inline const u8 *libra_find_byte(const u8 *p, const u8 *end, u8 byte)
 {
-	while (end - p >= 8 && !libra_word_has(libra_word(p), byte))
-		p += 8;
+	u64 bits;
+
+	for (; end - p >= 8; p += 8) {
+		bits = libra_word_equal(libra_word(p), byte);
+		if (bits)
+			return p + libra_word_first(bits);
+	}
 	while (p < end && *p != byte)
 		p++;
+	return p;
+}
+
+/* First byte in [p, end) that may not be LIBRA_CH_TEXT, or near @end */
+static inline const u8 *libra_skip_text(const u8 *p, const u8 *end)
+{
+	u64 word, bits;
+
+	for (; end - p >= 8; p += 8) {
+		word = libra_word(p);
+		bits = libra_word_less(word, ' ') | libra_word_equal(word, 0x7f);
+		if (bits)
+			return p + libra_word_first(bits);
+	}
 	return p;
 }
 
@@ -168,25 +199,19 @@ static inline u32 libra_window_span(const struct libra_window *window, u32 at,
 				    u32 kinds)
 {
 	bool text = (kinds & LIBRA_CH_TEXT) == LIBRA_CH_TEXT;
-	const u8 *p, *end = window->data + window->len, *stop;
-	u64 word;
+	const u8 *p, *end = window->data + window->len;
 
 	if (at >= window->len)
 		return window->len;
 
-	for (p = window->data + at; p < end;) {
-		/* Header values are the bulk of a head: eight bytes a step */
-		for (; text && end - p >= 8; p += 8) {
-			word = libra_word(p);
-			if (libra_word_has_less(word, ' ') ||
-			    libra_word_has(word, 0x7f))
-				break;
-		}
-		for (stop = end - p >= 8 ? p + 8 : end; p < stop; p++)
-			if (!(libra_ch[*p] & kinds))
-				return p - window->data;
+	for (p = window->data + at; p < end; p++) {
+		/* Header values are the bulk of a head */
+		if (text)
+			p = libra_skip_text(p, end);
+		if (p == end || !(libra_ch[*p] & kinds))
+			break;
 	}
-	return window->len;
+	return p - window->data;
 }
 
 /* A digit's value, 16 for everything else */
