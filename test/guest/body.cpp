@@ -214,8 +214,10 @@ void write_message(Wire& wire, const std::string& head, const Body& body, const 
             const std::uint64_t whole = std::min(pick_chunk(body.chunks, dice), body.size - done);
             writer.framing(fmt::format("{:x}{}\r\n", whole, body.extensions ? ";name=value" : ""));
             writer.payload(std::min(whole, size - done));
-            writer.framing("\r\n");
             done += whole;
+            if (done <= size) {
+                writer.framing("\r\n");
+            }
         }
         if (size == body.size) {
             writer.framing(std::string("0\r\n") + (body.extensions ? "X-Trailer: end\r\n" : "") +

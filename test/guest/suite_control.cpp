@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+// [badluck] Libra comes, goes and changes while transfers run.
+#include <catch2/catch_test_macros.hpp>
+
+#include "load.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr std::uint64_t mega = 1 << 20;
+
+std::vector<Exchange> mixture()
+{
+    return {get(200'000), post(150'000), get(70'000, Framing::chunked),
+            post(90'000, Framing::chunked), get(500), get(mega)};
+}
+
+std::vector<ProxyConfig> both_proxies()
+{
+    return {nginx_large(), haproxy_16k()};
+}
+
+/// The cap of a domain, until the end of the scope.
+class DomainCap {
+public:
+    explicit DomainCap(std::uint64_t bytes)
+    {
+        if (!libra_module::plain()) {
+            before_ = libra_module::client().config().cap_domain;
+            set(bytes);
+        }
+    }
+    ~DomainCap()
+    {
+        if (!libra_module::plain()) {
+            set(before_);
+        }
+    }
+
+private:
+    static void set(std::uint64_t bytes)
+    {
+        ::libra::ConfigChange change;
+        change.cap_domain = bytes;
+        libra_module::client().set_config(change);
+    }
+    std::uint64_t before_ = 0;
+};
+
+void libractl(const std::vector<std::string>& arguments)
+{
+    if (!libra_module::plain()) {
+        libra_module::ctl_ok(arguments);
+    }
+}
+
+} // namespace
+
+TEST_CASE("A cap of 256 KB bounds what is retained and stalls nothing", "[badluck]")
+{
+    constexpr std::uint64_t cap = 256 * 1024;
+    const DomainCap limit(cap);
+    for (const ProxyConfig& config : {nginx_small(), nginx_unbuffered(), haproxy_64k()}) {
+        INFO(config.name);
+        Rig rig(config);
+        const Figures before = libra_module::figures();
+        ConnectOptions slow;
+        slow.rcvbuf = 8192;
+        slow.read = {16'000, 300};
+        in_threads(4, rig.faults, [&](int) {
+            Client client = rig.connect(false, slow);
+            for (const Exchange& what : {get(2 * mega), get(300'000, Framing::chunked)}) {
+                rig.faults.add(flaw(what, client.exchange(what)));
+            }
+        });
+        if (!libra_module::plain()) {
+            for (const auto& domain : libra_module::client().domains()) {
+                CHECK(domain.peak <= cap);
+            }
+            const Figures change = libra_module::figures() - before;
+            INFO(change.describe());
+            CHECK(change.fallbacks.at("cap") > 0);
+        }
+        rig.finish();
+    }
+}
+
+TEST_CASE("Attach and detach while transfers run", "[badluck]")
+{
+    for (const ProxyConfig& config : both_proxies()) {
+        INFO(config.name);
+        RigOptions options;
+        options.attached = false;
+        Rig rig(config, options);
+        Load load(rig, mixture());
+        for (int i = 0; i < 5; ++i) {
+            load.wait_for(6);
+            rig.attach();
+            load.wait_for(10);
+            // New connections: these are what an attach is for.
+            rig.talk({get(200'000), post(200'000)});
+            rig.detach();
+        }
+        load.stop();
+        // Connections of before the attach close the gate while they live.
+        rig.attach();
+        rig.expect_savings(get(mega), 2, 2.0);
+        rig.finish();
+    }
+}
+
+TEST_CASE("Off and on while transfers run", "[badluck]")
+{
+    for (const ProxyConfig& config : both_proxies()) {
+        INFO(config.name);
+        Rig rig(config);
+        Load load(rig, mixture());
+        for (int i = 0; i < 4; ++i) {
+            load.wait_for(8);
+            libractl({"off"});
+            load.wait_for(8);
+            const Figures before = libra_module::figures();
+            load.wait_for(12);
+            const Figures change = libra_module::figures() - before;
+            CHECK(change.rx_elided == 0);
+            libractl({"on"});
+        }
+        load.stop();
+        rig.expect_savings(get(mega), 2, 2.0);
+        rig.finish();
+    }
+}
+
+TEST_CASE("The parser is replaced while transfers run", "[badluck]")
+{
+    for (const ProxyConfig& config : both_proxies()) {
+        INFO(config.name);
+        Rig rig(config);
+        Load load(rig, mixture());
+        for (int i = 0; i < 4; ++i) {
+            load.wait_for(8);
+            libractl({"parser", "load", "--replace", libra_module::parser_object()});
+        }
+        load.wait_for(8);
+        load.stop();
+        rig.expect_savings(get(mega), 2, 2.0);
+        rig.finish();
+    }
+}
+
+TEST_CASE("Two policies at once, one goes, the other stays", "[badluck]")
+{
+    Rig first(nginx_large());
+    Rig second(haproxy_64k());
+    {
+        Load one(first, mixture());
+        Load two(second, mixture());
+        one.wait_for(20);
+        two.wait_for(20);
+    }
+    first.expect_savings(get(mega), 2, 2.0);
+    second.expect_savings(get(mega), 2, 2.0);
+    first.settle();
+    second.expect_savings(post(mega), 2, 2.0);
+    second.finish();
+}
+
+TEST_CASE("nginx -s reload while transfers run: the new workers forward without copying",
+          "[badluck]")
+{
+    Rig rig(nginx_large());
+    std::vector<Exchange> all = mixture();
+    for (Exchange& what : all) {
+        what.close = true;
+    }
+    LoadOptions options;
+    options.excuse_silence = true;
+    Load load(rig, all, options);
+    for (int i = 0; i < 3; ++i) {
+        load.wait_for(8);
+        rig.proxy->reload();
+    }
+    load.wait_for(8);
+    load.stop();
+    rig.expect_savings(get(mega), 2, 2.0);
+    rig.finish();
+}
+
+TEST_CASE("haproxy -sf while transfers run: the new process forwards without copying",
+          "[badluck]")
+{
+    RigOptions attach;
+    attach.attach.by_executable = true;
+    Rig rig(haproxy_64k(), attach);
+    std::vector<Exchange> all = mixture();
+    for (Exchange& what : all) {
+        what.close = true;
+    }
+    LoadOptions options;
+    options.excuse_silence = true;
+    Load load(rig, all, options);
+    for (int i = 0; i < 3; ++i) {
+        load.wait_for(8);
+        rig.proxy->reload();
+    }
+    load.wait_for(8);
+    load.stop();
+    rig.expect_savings(get(mega), 2, 2.0);
+    rig.finish();
+}
+
+TEST_CASE("An attach in the middle of a body that contains whole messages", "[badluck]")
+{
+    for (const ProxyConfig& config : {nginx_unbuffered(), haproxy_16k()}) {
+        INFO(config.name);
+        RigOptions options;
+        options.attached = false;
+        Rig rig(config, options);
+
+        Exchange down = get(3 * mega);
+        down.answer.body.seed |= hostile_seed;
+        Exchange up = post(2 * mega, Framing::chunked);
+        up.body.seed |= hostile_seed;
+        up.write = {0, 0, 16'000, 500};
+
+        LoadOptions slow;
+        slow.width = 2;
+        slow.connect.rcvbuf = 8192;
+        slow.connect.read = {16'384, 200};
+        Load readers(rig, {down}, slow);
+        LoadOptions two;
+        two.width = 2;
+        Load senders(rig, {up}, two);
+        for (int i = 0; i < 3; ++i) {
+            ::usleep(100'000);
+            rig.attach();
+            ::usleep(200'000);
+            // Seen from its start, with the same content.
+            rig.talk({down, up});
+            rig.detach();
+        }
+        readers.stop();
+        senders.stop();
+        rig.attach();
+        rig.talk({down, up});
+        rig.expect_savings(down, 1, 2.0);
+        rig.finish();
+    }
+}
