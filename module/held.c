@@ -6,14 +6,12 @@
  * was closed.
  */
 #include <linux/jiffies.h>
-#include <linux/slab.h>
 #include <linux/string.h>
-#include <net/tcp.h>
+#include <net/sock.h>
 
+#include "cursor.h"
 #include "held.h"
-#include "overlay.h"
 #include "sock.h"
-#include "stats.h"
 #include "tx.h"
 
 /* A false beginning, one byte in most cases, must not delay data noticeably */
@@ -125,7 +123,7 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 
 	while (held->sent < held->len) {
 		if (held->state == LIBRA_HELD_TOKEN && held->sent < held->token)
-			ret = libra_tx_cursor(ls, held->token - held->sent,
+			ret = libra_cursor_send(ls, held->token - held->sent,
 					      flags | MSG_MORE);
 		else
 			ret = libra_tx_bytes(ls, held->bytes + held->sent,

@@ -72,6 +72,7 @@ static void overlay_close(struct sock *sk, long timeout)
 		return;
 	}
 	overlay = ls->overlay;
+	set_bit(LIBRA_SOCK_CLOSING, &ls->bits);
 	libra_tx_finish(ls);
 	libra_sock_put(ls);
 	overlay->lower->close(sk, timeout);
@@ -99,7 +100,8 @@ static int overlay_disconnect(struct sock *sk, int flags)
 	if (!ls)
 		return READ_ONCE(sk->sk_prot)->disconnect(sk, flags);
 	err = ls->overlay->lower->disconnect(sk, flags);
-	if (!err)
+	/* an abortive close disconnects too, but nobody will connect again */
+	if (!err && !test_bit(LIBRA_SOCK_CLOSING, &ls->bits))
 		libra_sock_opaque(ls, LIBRA_REASON_RECONNECT);
 	libra_sock_put(ls);
 	return err;

@@ -9,59 +9,29 @@
  * rx.lock is held around that, but never while waiting for data, so that a
  * non-blocking read meets a blocked one as it would on plain TCP.
  */
-#include <linux/mm.h>
 #include <linux/skbuff.h>
-#include <linux/uaccess.h>
 #include <net/busy_poll.h>
 #include <net/tcp.h>
 
 #include "domain.h"
+#include "elide.h"
 #include "overlay.h"
-#include "payload.h"
 #include "policy.h"
 #include "rx.h"
 #include "sock.h"
 #include "stats.h"
-#include "trace.h"
-
-/* Less of a read than this is not worth a payload object */
-#define SHARE_MIN	1024
-/* Room for the token and the marker at the end */
-#define PLACE_MIN	(2 * LIBRA_MARKER_LEN)
-
-struct rx_call {
-	struct libra_sock *ls;
-	struct libra_stream *stream;
-	struct libra_domain *domain;
-	struct iov_iter *to;
-	size_t available;		/* unread bytes behind the actor */
-	size_t done;			/* bytes that the read will answer */
-	int err;
-	bool elide;			/* this read may */
-	bool arm;			/* it would have, had the domain been armed */
-	/* the open placeholder */
-	struct libra_payload *payload;
-	struct iov_iter place;
-	u32 planned;
-};
 
 /* ---- copying ---- */
 
-static void rx_passed(struct rx_call *call, u32 len)
+static void rx_copied(struct libra_rx_call *call, u32 len)
 {
-	call->done += len;
-	call->available -= min_t(size_t, len, call->available);
-}
-
-static void rx_copied(struct rx_call *call, u32 len)
-{
-	rx_passed(call, len);
+	libra_rx_passed(call, len);
 	WRITE_ONCE(call->stream->copied, call->stream->copied + len);
 	libra_count_add(LIBRA_STAT_RX_COPIED, len);
 }
 
 /* A marker from the peer was leaked or is replayed: it must not get in */
-static bool rx_replayed(struct rx_call *call, const u8 *bytes, u32 len)
+static bool rx_replayed(struct libra_rx_call *call, const u8 *bytes, u32 len)
 {
 	if (!READ_ONCE(libra_ever_elided) ||
 	    !libra_tail_search(&call->stream->tail, bytes, len))
@@ -70,7 +40,7 @@ static bool rx_replayed(struct rx_call *call, const u8 *bytes, u32 len)
 	return true;
 }
 
-static bool rx_replayed_skb(struct rx_call *call, struct sk_buff *skb,
+static bool rx_replayed_skb(struct libra_rx_call *call, struct sk_buff *skb,
 			    u32 offset, u32 len)
 {
 	u8 buf[256];
@@ -90,7 +60,7 @@ static bool rx_replayed_skb(struct rx_call *call, struct sk_buff *skb,
 	return false;
 }
 
-static int rx_copy(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
+static int rx_copy(struct libra_rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
 {
 	if (rx_replayed_skb(call, skb, offset, len))
 		return 0;
@@ -102,7 +72,7 @@ static int rx_copy(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 le
 	return len;
 }
 
-static int rx_copy_payload(struct rx_call *call, struct sk_buff *skb,
+static int rx_copy_payload(struct libra_rx_call *call, struct sk_buff *skb,
 			   u32 offset, u32 len)
 {
 	struct libra_stream *stream = call->stream;
@@ -130,7 +100,7 @@ static bool rx_worth(const struct libra_sock *ls)
 }
 
 /* Copies what is looked at out of the skb, more of it as long as that helps */
-static int rx_parse(struct rx_call *call, struct sk_buff *skb, u32 offset,
+static int rx_parse(struct libra_rx_call *call, struct sk_buff *skb, u32 offset,
 		    u32 len, u32 *looked, struct libra_frame *frame)
 {
 	u32 look = min_t(u32, len, LIBRA_HEAD_MIN);
@@ -149,7 +119,7 @@ static int rx_parse(struct rx_call *call, struct sk_buff *skb, u32 offset,
 	}
 }
 
-static int rx_metadata(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
+static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
 {
 	size_t room = iov_iter_count(call->to);
 	struct libra_stream *stream = call->stream;
@@ -191,188 +161,16 @@ static int rx_metadata(struct rx_call *call, struct sk_buff *skb, u32 offset, u3
 	return n;
 }
 
-/* ---- elision ---- */
-
-static bool rx_put_marker(const struct iov_iter *place, const struct libra_payload *payload,
-			  u32 at, u32 offset)
-{
-	struct iov_iter it = *place;
-	struct libra_marker marker;
-
-	libra_payload_marker(payload, offset, &marker);
-	iov_iter_advance(&it, at);
-	return copy_to_iter(&marker, sizeof(marker), &it) == sizeof(marker);
-}
-
-/*
- * Markers in between, where the page is present: a slice from the middle is
- * then seen on its way out. Pages that nobody has touched stay so, and two in
- * a row mean that this buffer is such a one.
- */
-static void rx_put_steps(struct libra_payload *payload, const struct iov_iter *place)
-{
-	u32 at, absent = 0;
-
-	for (at = LIBRA_MARKER_STEP; at + PLACE_MIN <= payload->len && absent < 2;
-	     at += LIBRA_MARKER_STEP) {
-		pagefault_disable();
-		if (rx_put_marker(place, payload, at, at)) {
-			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
-			absent = 0;
-		} else {
-			absent++;
-		}
-		pagefault_enable();
-	}
-}
-
-static int rx_refuse(struct rx_call *call, enum libra_reason reason)
-{
-	libra_count_fallback(reason);
-	trace_libra_fallback(call->ls, true, reason);
-	return 0;
-}
-
-/* How much of the payload this read can take, or 0 when it must be copied */
-static u32 rx_share(struct rx_call *call, struct sk_buff *skb, u32 offset)
-{
-	const struct libra_sock *ls = call->ls;
-	u32 share, least = min_t(u32, SHARE_MIN, ls->policy->threshold);
-
-	if (!ls->rx.elides || !call->elide)
-		return 0;
-	share = min_t(u64, min_t(size_t, iov_iter_count(call->to), call->available),
-		      min_t(u64, call->stream->payload_left, LIBRA_PAYLOAD_MAX));
-	if (share < least)
-		return rx_refuse(call, LIBRA_REASON_SMALL);
-	if (!libra_payload_retainable(skb, offset))
-		return rx_refuse(call, LIBRA_REASON_LINEAR);
-	/* decided anew for every placeholder: sinks come and go */
-	if (libra_domain_gate(call->domain) &&
-	    !(ls->policy->flags & LIBRA_POLICY_F_ACCEPT_RISK))
-		return rx_refuse(call, LIBRA_REASON_GATE);
-	if (!READ_ONCE(call->domain->armed)) {
-		call->arm = true;
-		return 0;
-	}
-	return share;
-}
-
-/* From now on everything that is sent is searched: before a marker exists */
-static void rx_announce(struct rx_call *call)
-{
-	if (likely(READ_ONCE(call->ls->policy->elided) && READ_ONCE(libra_ever_elided)))
-		return;
-	WRITE_ONCE(call->ls->policy->elided, true);
-	WRITE_ONCE(libra_ever_elided, true);
-	/* pairs with the system call by which another thread gets at the buffer */
-	smp_mb();
-}
-
-static bool rx_open(struct rx_call *call, struct sk_buff *skb, u32 offset)
-{
-	u32 share = rx_share(call, skb, offset);
-	struct libra_payload *payload;
-
-	if (!share)
-		return false;
-	payload = libra_payload_new(call->domain);
-	if (!payload) {
-		call->elide = false;
-		return rx_refuse(call, LIBRA_REASON_NOMEM);
-	}
-	rx_announce(call);
-	/* both ends now: when they cannot be written nothing is lost yet */
-	if (!rx_put_marker(call->to, payload, 0, 0) ||
-	    !rx_put_marker(call->to, payload, share - LIBRA_MARKER_LEN,
-			   share - LIBRA_MARKER_LEN)) {
-		libra_payload_drop(payload);
-		libra_payload_put(payload);
-		call->elide = false;
-		return rx_refuse(call, LIBRA_REASON_FAULT);
-	}
-	call->payload = payload;
-	call->place = *call->to;
-	call->planned = share;
-	return true;
-}
-
-/* Too short for a placeholder after all: the bytes themselves */
-static void rx_copy_out(struct rx_call *call, const struct libra_payload *payload)
-{
-	u32 i;
-
-	for (i = 0; i < payload->nr_segs; i++) {
-		const struct bio_vec *seg = &payload->segs[i];
-
-		if (copy_page_to_iter(seg->bv_page, seg->bv_offset, seg->bv_len,
-				      call->to) != seg->bv_len) {
-			call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
-			return;
-		}
-	}
-	libra_count_add(LIBRA_STAT_RX_COPIED, payload->len);
-}
-
-static void rx_publish(struct rx_call *call, struct libra_payload *payload)
-{
-	struct libra_stream *stream = call->stream;
-	u32 end = payload->len - LIBRA_MARKER_LEN;
-
-	if (payload->len != call->planned &&
-	    !rx_put_marker(&call->place, payload, end, end)) {
-		libra_payload_drop(payload);
-		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
-		return;
-	}
-	rx_put_steps(payload, &call->place);
-	iov_iter_advance(call->to, payload->len);
-	stream->tail.len = 0;
-	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);
-	atomic64_add(payload->len, &call->domain->elided_bytes);
-	libra_count_add(LIBRA_STAT_RX_ELIDED, payload->len);
-	libra_count(LIBRA_STAT_TOKENS);
-	trace_libra_elide(call->ls, payload->id, payload->len);
-	libra_payload_publish(payload);
-}
-
-static void rx_close(struct rx_call *call)
-{
-	struct libra_payload *payload = call->payload;
-
-	call->payload = NULL;
-	if (payload->len < PLACE_MIN) {
-		rx_copy_out(call, payload);
-		libra_payload_drop(payload);
-	} else {
-		rx_publish(call, payload);
-	}
-	libra_payload_put(payload);
-}
-
-static int rx_elide(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
-{
-	struct libra_payload *payload = call->payload;
-	u32 want = min(len, call->planned - payload->len), taken;
-	u8 reason;
-
-	taken = libra_payload_take(payload, skb, offset, want, &reason);
-	libra_stream_payload(call->stream, taken);
-	rx_passed(call, taken);
-	if (taken < want) {
-		call->elide = false;
-		rx_refuse(call, reason);
-	}
-	if (taken < want || payload->len == call->planned)
-		rx_close(call);
-	if (taken || call->err)
-		return taken;
-	return rx_copy_payload(call, skb, offset, len);
-}
-
 /* ---- the loop ---- */
 
-static int rx_step(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
+static int rx_elide(struct libra_rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
+{
+	u32 taken = libra_elide_take(call, skb, offset, len);
+
+	return taken || call->err ? taken : rx_copy_payload(call, skb, offset, len);
+}
+
+static int rx_step(struct libra_rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
 {
 	if (call->payload)
 		return rx_elide(call, skb, offset, len);
@@ -383,7 +181,7 @@ static int rx_step(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 le
 			       min_t(size_t, len, iov_iter_count(call->to)));
 	if (!libra_stream_in_payload(call->stream))
 		return rx_metadata(call, skb, offset, len);
-	if (rx_open(call, skb, offset))
+	if (libra_elide_open(call, skb, offset))
 		return rx_elide(call, skb, offset, len);
 	return rx_copy_payload(call, skb, offset, len);
 }
@@ -391,7 +189,7 @@ static int rx_step(struct rx_call *call, struct sk_buff *skb, u32 offset, u32 le
 static int rx_actor(read_descriptor_t *desc, struct sk_buff *skb,
 		    unsigned int offset, size_t len)
 {
-	struct rx_call *call = desc->arg.data;
+	struct libra_rx_call *call = desc->arg.data;
 	u32 used = 0;
 	int n;
 
@@ -406,7 +204,7 @@ static int rx_actor(read_descriptor_t *desc, struct sk_buff *skb,
 	return used;
 }
 
-static void rx_drain(struct rx_call *call)
+static void rx_drain(struct libra_rx_call *call)
 {
 	const struct libra_overlay *overlay = call->ls->overlay;
 	read_descriptor_t desc = { .count = 1, .arg.data = call };
@@ -416,13 +214,13 @@ static void rx_drain(struct rx_call *call)
 	call->available = libra_lower_available(overlay, sk);
 	err = overlay->lower_ops->read_sock(sk, &desc, rx_actor);
 	if (call->payload)
-		rx_close(call);
+		libra_elide_close(call);
 	if (err < 0 && !call->err)
 		call->err = err;
 }
 
 /* As tcp_recvmsg() decides it; @ret is only set when nothing was read */
-static bool rx_ends(struct rx_call *call, size_t target, long timeo, int *ret)
+static bool rx_ends(struct libra_rx_call *call, size_t target, long timeo, int *ret)
 {
 	struct sock *sk = call->ls->sk;
 
@@ -459,7 +257,7 @@ static bool rx_ends(struct rx_call *call, size_t target, long timeo, int *ret)
  * Waits for data with the socket locked, but others may read meanwhile. What
  * has come or gone while rx.lock was let go is seen under the socket's lock.
  */
-static int rx_wait(struct rx_call *call, long *timeo)
+static int rx_wait(struct libra_rx_call *call, long *timeo)
 {
 	struct sock *sk = call->ls->sk;
 	int err = 0;
@@ -473,7 +271,7 @@ static int rx_wait(struct rx_call *call, long *timeo)
 	return err;
 }
 
-static int rx_receive(struct rx_call *call, size_t len, int flags)
+static int rx_receive(struct libra_rx_call *call, size_t len, int flags)
 {
 	struct sock *sk = call->ls->sk;
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
@@ -549,7 +347,7 @@ void libra_rx_bypass(struct libra_sock *ls)
 static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 		     struct msghdr *msg, size_t len, int flags)
 {
-	struct rx_call call = {
+	struct libra_rx_call call = {
 		.ls = ls,
 		.stream = &ls->rx.stream,
 		.domain = domain,

@@ -17,12 +17,12 @@
 #include <linux/uio.h>
 #include <net/tcp.h>
 
+#include "cursor.h"
 #include "domain.h"
 #include "overlay.h"
 #include "payload.h"
 #include "sock.h"
 #include "stats.h"
-#include "trace.h"
 #include "tx.h"
 
 /* Copied payload is searched and sent in parts of this size */
@@ -38,7 +38,7 @@ struct tx_call {
 
 /* ---- parts ---- */
 
-static int tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		   int flags)
 {
 	struct msghdr msg = {
@@ -66,45 +66,9 @@ int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
 	int ret;
 
 	iov_iter_kvec(&part, ITER_SOURCE, &vec, 1, len);
-	ret = tx_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
+	ret = libra_tx_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
 	if (ret > 0)
 		tx_copied(ls, ret);
-	return ret;
-}
-
-static void tx_cursor_moved(struct libra_tx *tx, u32 len)
-{
-	struct libra_payload *payload = tx->cursor;
-
-	tx->cursor_off += len;
-	if (tx->cursor_off == payload->len) {
-		tx->cursor = NULL;
-		libra_payload_sent(payload);
-		libra_payload_put(payload);
-		return;
-	}
-	while (tx->cursor_off >= tx->cursor_seg_off + payload->segs[tx->cursor_seg].bv_len)
-		tx->cursor_seg_off += payload->segs[tx->cursor_seg++].bv_len;
-}
-
-int libra_tx_cursor(struct libra_sock *ls, u32 len, int flags)
-{
-	struct libra_tx *tx = &ls->tx;
-	struct libra_payload *payload = tx->cursor;
-	struct iov_iter part;
-	int ret;
-
-	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
-		      payload->nr_segs - tx->cursor_seg,
-		      payload->len - tx->cursor_seg_off);
-	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
-	ret = tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
-	if (ret <= 0)
-		return ret;
-	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + ret);
-	libra_count_add(LIBRA_STAT_TX_REUSED, ret);
-	trace_libra_reuse(ls, payload->id, tx->cursor_off, ret);
-	tx_cursor_moved(tx, ret);
 	return ret;
 }
 
@@ -119,7 +83,7 @@ static int tx_copy(struct tx_call *call, size_t len)
 {
 	int ret;
 
-	ret = tx_part(call->ls, call->from, len, tx_flags(call, len));
+	ret = libra_tx_part(call->ls, call->from, len, tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
 	iov_iter_advance(call->from, ret);
@@ -275,10 +239,7 @@ static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
 	}
 	if (READ_ONCE(payload->state) == LIBRA_PAYLOAD_SENT)
 		libra_count(LIBRA_STAT_RETRIES);
-	tx->cursor = payload;
-	tx->cursor_off = 0;
-	tx->cursor_seg = 0;
-	tx->cursor_seg_off = 0;
+	libra_cursor_set(tx, payload);
 	return 0;
 }
 
@@ -309,7 +270,7 @@ static int tx_reuse(struct tx_call *call)
 	flags = tx_flags(call, len);
 	if (tx_body_goes_on(call, len))
 		flags |= MSG_MORE;
-	ret = libra_tx_cursor(call->ls, len, flags);
+	ret = libra_cursor_send(call->ls, len, flags);
 	if (ret <= 0)
 		return ret;
 	iov_iter_advance(call->from, ret);

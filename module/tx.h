@@ -6,6 +6,7 @@
 #include <linux/socket.h>
 #include <linux/types.h>
 
+struct iov_iter;
 struct libra_sock;
 struct sock;
 
@@ -16,11 +17,12 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 void libra_tx_finish(struct libra_sock *ls);
 
 /*
- * One part to lower, without waiting: bytes of ours, or @len bytes of the
- * cursor's payload, over which it moves. Bytes accepted or an error. With
- * tx.lock, and not with the socket locked.
+ * One part to lower: the next @len bytes of @part, which is not advanced, or
+ * bytes of ours. Bytes accepted or an error. Never waits; with tx.lock, and not
+ * with the socket locked.
  */
+int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		  int flags);
 int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags);
-int libra_tx_cursor(struct libra_sock *ls, u32 len, int flags);
 
 #endif /* _LIBRA_TX_H */

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/uio.h>
+
+#include "cursor.h"
+#include "payload.h"
+#include "sock.h"
+#include "stats.h"
+#include "trace.h"
+#include "tx.h"
+
+void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
+{
+	lockdep_assert_held(&tx->lock);
+	tx->cursor = payload;
+	tx->cursor_off = 0;
+	tx->cursor_seg = 0;
+	tx->cursor_seg_off = 0;
+}
+
+static void cursor_moved(struct libra_tx *tx, u32 len)
+{
+	struct libra_payload *payload = tx->cursor;
+
+	tx->cursor_off += len;
+	if (tx->cursor_off == payload->len) {
+		tx->cursor = NULL;
+		libra_payload_sent(payload);
+		libra_payload_put(payload);
+		return;
+	}
+	while (tx->cursor_off >= tx->cursor_seg_off + payload->segs[tx->cursor_seg].bv_len)
+		tx->cursor_seg_off += payload->segs[tx->cursor_seg++].bv_len;
+}
+
+int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
+{
+	struct libra_tx *tx = &ls->tx;
+	struct libra_payload *payload = tx->cursor;
+	struct iov_iter part;
+	int ret;
+
+	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
+		      payload->nr_segs - tx->cursor_seg,
+		      payload->len - tx->cursor_seg_off);
+	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
+	ret = libra_tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
+	if (ret <= 0)
+		return ret;
+	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + ret);
+	libra_count_add(LIBRA_STAT_TX_REUSED, ret);
+	trace_libra_reuse(ls, payload->id, tx->cursor_off, ret);
+	cursor_moved(tx, ret);
+	return ret;
+}

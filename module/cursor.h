@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The cursor: how far the payload is whose placeholder is being sent */
+#ifndef _LIBRA_CURSOR_H
+#define _LIBRA_CURSOR_H
+
+#include <linux/types.h>
+
+struct libra_payload;
+struct libra_sock;
+struct libra_tx;
+
+/* Begins with @payload, whose reference it takes over; with tx.lock */
+void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload);
+/*
+ * Sends the next @len bytes of the cursor's payload and moves over what was
+ * accepted: bytes, or an error. Never waits; with tx.lock, and not with the
+ * socket locked.
+ */
+int libra_cursor_send(struct libra_sock *ls, u32 len, int flags);
+
+#endif /* _LIBRA_CURSOR_H */

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Elision: a placeholder instead of payload. It is opened with its markers at
+ * both ends, filled from one skb after the other, and closed when it is as long
+ * as planned, or earlier when the next bytes cannot be retained. All of it
+ * happens with rx.lock held and the socket locked.
+ */
+#include <linux/skbuff.h>
+#include <linux/uaccess.h>
+
+#include "domain.h"
+#include "elide.h"
+#include "payload.h"
+#include "policy.h"
+#include "sock.h"
+#include "stats.h"
+#include "trace.h"
+
+/* Less of a read than this is not worth a payload object */
+#define SHARE_MIN	1024
+/* Room for the token and the marker at the end */
+#define PLACE_MIN	(2 * LIBRA_MARKER_LEN)
+
+static bool elide_put_marker(const struct iov_iter *place, const struct libra_payload *payload,
+			  u32 at, u32 offset)
+{
+	struct iov_iter it = *place;
+	struct libra_marker marker;
+
+	libra_payload_marker(payload, offset, &marker);
+	iov_iter_advance(&it, at);
+	return copy_to_iter(&marker, sizeof(marker), &it) == sizeof(marker);
+}
+
+/*
+ * Markers in between, where the page is present: a slice from the middle is
+ * then seen on its way out. Pages that nobody has touched stay so, and two in
+ * a row mean that this buffer is such a one.
+ */
+static void elide_put_steps(struct libra_payload *payload, const struct iov_iter *place)
+{
+	u32 at, absent = 0;
+
+	for (at = LIBRA_MARKER_STEP; at + PLACE_MIN <= payload->len && absent < 2;
+	     at += LIBRA_MARKER_STEP) {
+		pagefault_disable();
+		if (elide_put_marker(place, payload, at, at)) {
+			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
+			absent = 0;
+		} else {
+			absent++;
+		}
+		pagefault_enable();
+	}
+}
+
+static int elide_refuse(struct libra_rx_call *call, enum libra_reason reason)
+{
+	libra_count_fallback(reason);
+	trace_libra_fallback(call->ls, true, reason);
+	return 0;
+}
+
+/* How much of the payload this read can take, or 0 when it must be copied */
+static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offset)
+{
+	const struct libra_sock *ls = call->ls;
+	u32 share, least = min_t(u32, SHARE_MIN, ls->policy->threshold);
+
+	if (!ls->rx.elides || !call->elide)
+		return 0;
+	share = min_t(u64, min_t(size_t, iov_iter_count(call->to), call->available),
+		      min_t(u64, call->stream->payload_left, LIBRA_PAYLOAD_MAX));
+	if (share < least)
+		return elide_refuse(call, LIBRA_REASON_SMALL);
+	if (!libra_payload_retainable(skb, offset))
+		return elide_refuse(call, LIBRA_REASON_LINEAR);
+	/* decided anew for every placeholder: sinks come and go */
+	if (libra_domain_gate(call->domain) &&
+	    !(ls->policy->flags & LIBRA_POLICY_F_ACCEPT_RISK))
+		return elide_refuse(call, LIBRA_REASON_GATE);
+	if (!READ_ONCE(call->domain->armed)) {
+		call->arm = true;
+		return 0;
+	}
+	return share;
+}
+
+/* From now on everything that is sent is searched: before a marker exists */
+static void elide_announce(struct libra_rx_call *call)
+{
+	if (likely(READ_ONCE(call->ls->policy->elided) && READ_ONCE(libra_ever_elided)))
+		return;
+	WRITE_ONCE(call->ls->policy->elided, true);
+	WRITE_ONCE(libra_ever_elided, true);
+	/* pairs with the system call by which another thread gets at the buffer */
+	smp_mb();
+}
+
+bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offset)
+{
+	u32 share = elide_share(call, skb, offset);
+	struct libra_payload *payload;
+
+	if (!share)
+		return false;
+	payload = libra_payload_new(call->domain);
+	if (!payload) {
+		call->elide = false;
+		return elide_refuse(call, LIBRA_REASON_NOMEM);
+	}
+	elide_announce(call);
+	/* both ends now: when they cannot be written nothing is lost yet */
+	if (!elide_put_marker(call->to, payload, 0, 0) ||
+	    !elide_put_marker(call->to, payload, share - LIBRA_MARKER_LEN,
+			   share - LIBRA_MARKER_LEN)) {
+		libra_payload_drop(payload);
+		libra_payload_put(payload);
+		call->elide = false;
+		return elide_refuse(call, LIBRA_REASON_FAULT);
+	}
+	call->payload = payload;
+	call->place = *call->to;
+	call->planned = share;
+	return true;
+}
+
+/* Too short for a placeholder after all: the bytes themselves */
+static void elide_copy_out(struct libra_rx_call *call, const struct libra_payload *payload)
+{
+	u32 i;
+
+	for (i = 0; i < payload->nr_segs; i++) {
+		const struct bio_vec *seg = &payload->segs[i];
+
+		if (copy_page_to_iter(seg->bv_page, seg->bv_offset, seg->bv_len,
+				      call->to) != seg->bv_len) {
+			call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
+			return;
+		}
+	}
+	libra_count_add(LIBRA_STAT_RX_COPIED, payload->len);
+}
+
+static void elide_publish(struct libra_rx_call *call, struct libra_payload *payload)
+{
+	struct libra_stream *stream = call->stream;
+	u32 end = payload->len - LIBRA_MARKER_LEN;
+
+	if (payload->len != call->planned &&
+	    !elide_put_marker(&call->place, payload, end, end)) {
+		libra_payload_drop(payload);
+		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
+		return;
+	}
+	elide_put_steps(payload, &call->place);
+	iov_iter_advance(call->to, payload->len);
+	stream->tail.len = 0;
+	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);
+	atomic64_add(payload->len, &call->domain->elided_bytes);
+	libra_count_add(LIBRA_STAT_RX_ELIDED, payload->len);
+	libra_count(LIBRA_STAT_TOKENS);
+	trace_libra_elide(call->ls, payload->id, payload->len);
+	libra_payload_publish(payload);
+}
+
+void libra_elide_close(struct libra_rx_call *call)
+{
+	struct libra_payload *payload = call->payload;
+
+	call->payload = NULL;
+	if (payload->len < PLACE_MIN) {
+		elide_copy_out(call, payload);
+		libra_payload_drop(payload);
+	} else {
+		elide_publish(call, payload);
+	}
+	libra_payload_put(payload);
+}
+
+u32 libra_elide_take(struct libra_rx_call *call, struct sk_buff *skb,
+		     u32 offset, u32 len)
+{
+	struct libra_payload *payload = call->payload;
+	u32 want = min(len, call->planned - payload->len), taken;
+	u8 reason;
+
+	taken = libra_payload_take(payload, skb, offset, want, &reason);
+	libra_stream_payload(call->stream, taken);
+	libra_rx_passed(call, taken);
+	if (taken < want) {
+		call->elide = false;
+		elide_refuse(call, reason);
+	}
+	if (taken < want || payload->len == call->planned)
+		libra_elide_close(call);
+	return taken;
+}
