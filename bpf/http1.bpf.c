@@ -63,13 +63,12 @@ static __always_inline int need_more(struct libra_frame *frame)
 static __always_inline int parse_version(struct libra_frame *frame, u32 at,
 					 struct head *head)
 {
-	int ok = bpf_libra_match(frame, at, "HTTP/1.", 0);
 	int minor;
 
-	if (!ok)
+	if (!bpf_libra_match(frame, at, "HTTP/1.", 0))
 		return LIBRA_GIVE_UP;
 	minor = bpf_libra_byte(frame, at + 7);
-	if (ok < 0 || minor < 0)
+	if (minor < 0)
 		return need_more(frame);
 	if (minor != '0' && minor != '1')
 		return LIBRA_GIVE_UP;
@@ -328,7 +327,7 @@ static __always_inline int parse_response(struct libra_frame *frame)
 /* last-chunk = 1*"0" [ chunk-ext ] CRLF *( field-line ) CRLF */
 static __always_inline int parse_trailers(struct libra_frame *frame, u32 at)
 {
-	struct head head = { .minor = 1, .fields = at };
+	struct head head = { .fields = at };
 	int next;
 
 	next = parse_fields(frame, &head);
