@@ -258,7 +258,7 @@ Attachment::~Attachment()
 void Attachment::detach()
 {
     if (policy_ != 0) {
-        libra_module::ctl_ok({"detach", "--policy", std::to_string(std::exchange(policy_, 0))});
+        libra_module::ctl_ok({"detach", "--id", std::to_string(std::exchange(policy_, 0))});
     }
 }
 

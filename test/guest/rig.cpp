@@ -98,6 +98,8 @@ void Rig::talk_at_once(int width, const std::vector<Exchange>& exchanges)
 
 void Rig::expect_savings(const Exchange& what, int count, double copied_percent)
 {
+    // The first read that a process could elide is copied: only then is it armed.
+    talk({get(100'000)});
     const Figures before = libra_module::figures();
     talk(std::vector<Exchange>(static_cast<std::size_t>(count), what));
     const Figures change = libra_module::figures() - before;
