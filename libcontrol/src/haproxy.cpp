@@ -52,6 +52,17 @@ bool contains(const Words& words, std::string_view word, std::size_t from) {
                words.end();
 }
 
+/// True when an option of that name is there, and not as the value of another.
+bool has_option(const Words& words, std::string_view option, std::size_t from) {
+    for (std::size_t i = from; i < words.size(); ++i) {
+        const std::string& before = words[i - 1];
+        if (words[i] == option && before != "name" && before != "cookie" && before != "group" &&
+            before != "user")
+            return true;
+    }
+    return false;
+}
+
 bool is_unix_address(std::string_view address) {
     return address.starts_with('/') || address.starts_with("unix@") ||
            address.starts_with("abns@") || address.starts_with("abnsz@") ||
@@ -155,7 +166,7 @@ private:
             if (is_unix_address(address))
                 unix_sink(words);
         }
-        if (contains(words, "ssl", 2))
+        if (has_option(words, "ssl", 2))
             tls(words);
     }
 
@@ -169,10 +180,10 @@ private:
         if (is_quic_address(words[address]))
             findings_.refuse("quic", fmt::format("{} speaks HTTP/3 over UDP", where(words)));
         const std::size_t options = address + 1;
-        if (contains(words, "ssl", options) ||
-            (section_tls_ && !contains(words, "no-ssl", options)))
+        if (has_option(words, "ssl", options) ||
+            (section_tls_ && !has_option(words, "no-ssl", options)))
             tls(words);
-        else if (contains(words, "check-ssl", options))
+        else if (has_option(words, "check-ssl", options))
             findings_.note("tls", fmt::format("{} checks over TLS; elision stops while a check "
                                               "is under way",
                                               where(words)));
@@ -183,8 +194,8 @@ private:
     }
 
     void look_at_default_server(const Words& words) {
-        const bool on = contains(words, "ssl", 1);
-        const bool off = contains(words, "no-ssl", 1);
+        const bool on = has_option(words, "ssl", 1);
+        const bool off = has_option(words, "no-ssl", 1);
         if (!on && !off)
             return;
         section_tls_ = on;
