@@ -228,4 +228,13 @@ std::vector<std::byte> from_hex(const std::string& hex)
     return bytes;
 }
 
+std::string to_hex(std::span<const std::byte> bytes)
+{
+    std::string hex;
+    for (const std::byte byte : bytes) {
+        hex += fmt::format("{:02x}", static_cast<unsigned>(byte));
+    }
+    return hex;
+}
+
 } // namespace guest

@@ -98,5 +98,6 @@ void write_message(Wire& wire, const std::string& head, const Body& body, const 
                    const std::string& replay = {});
 
 std::vector<std::byte> from_hex(const std::string& hex);
+std::string to_hex(std::span<const std::byte> bytes);
 
 } // namespace guest

@@ -20,11 +20,6 @@
 namespace guest {
 namespace {
 
-Fd this_namespace()
-{
-    return Fd(check(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "netns"));
-}
-
 void offloads_off(const Namespace& ns, const std::string& device)
 {
     const Namespace::Inside inside(ns);
@@ -54,12 +49,17 @@ void bad_line(const Namespace& ns, const std::string& device)
 
 } // namespace
 
+Fd Namespace::this_one()
+{
+    return Fd(check(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "netns"));
+}
+
 Namespace::Namespace()
 {
     // A thread of its own makes the namespace and dies: this one's stays as it is.
     std::thread([this] {
         if (::unshare(CLONE_NEWNET) == 0) {
-            fd_ = this_namespace();
+            fd_ = this_one();
         }
     }).join();
     if (!fd_) {
@@ -68,7 +68,7 @@ Namespace::Namespace()
     ip("link set lo up\n");
 }
 
-Namespace::Inside::Inside(const Namespace& ns) : home_(this_namespace())
+Namespace::Inside::Inside(const Namespace& ns) : home_(this_one())
 {
     check(::setns(ns.fd(), CLONE_NEWNET), "setns");
 }

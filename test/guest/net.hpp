@@ -13,6 +13,8 @@ namespace guest {
 class Namespace {
 public:
     Namespace();
+    /// The calling thread's own.
+    static Namespace here() { return Namespace(this_one()); }
 
     int fd() const { return fd_.get(); }
 
@@ -32,6 +34,9 @@ public:
     void ip(const std::string& batch) const;
 
 private:
+    explicit Namespace(Fd fd) : fd_(std::move(fd)) {}
+    static Fd this_one();
+
     Fd fd_;
 };
 

@@ -19,8 +19,9 @@ struct Leave {
 
 } // namespace
 
-Origin::Origin(const Namespace& ns, std::uint16_t port)
-    : listener_(listen_on(ns, port)), port_(local_port(listener_.get()))
+Origin::Origin(const Namespace& ns, std::uint16_t port) : Origin(listen_on(ns, port), port) {}
+
+Origin::Origin(Fd listener, std::uint16_t port) : listener_(std::move(listener)), port_(port)
 {
     for (int i = 0; i < thread_count; ++i) {
         threads_.emplace_back([this] { serve_all(); });

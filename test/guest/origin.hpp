@@ -18,6 +18,8 @@ public:
     static constexpr std::uint16_t default_port = 9000;
 
     explicit Origin(const Namespace& ns, std::uint16_t port = default_port);
+    /// On a listening socket of any kind.
+    explicit Origin(Fd listener, std::uint16_t port = 0);
     ~Origin();
 
     std::uint16_t port() const { return port_; }

@@ -34,8 +34,16 @@ std::string Faults::text() const
 Rig::Rig(const ProxyConfig& config, const RigOptions& options)
     : net(options.net), origin(net.origin()), options_(options), before_(libra_module::figures())
 {
+    std::uint16_t upstream_port = origin.port();
+    if (config.https_upstream) {
+        ProxyConfig tls = nginx_large();
+        tls.name = "the origin's TLS";
+        tls.https_front = true;
+        terminator = Proxy::start(net.origin(), tls, endpoint("127.0.0.1", origin.port()));
+        upstream_port = Proxy::https_port;
+    }
     proxy = Proxy::start(net.proxy(), config,
-                         endpoint(net.origin_address(config.v6_upstream), origin.port()));
+                         endpoint(net.origin_address(config.v6_upstream), upstream_port));
     if (options.attached) {
         attach();
     }

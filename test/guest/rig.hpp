@@ -48,6 +48,7 @@ public:
 
     Net net;
     Origin origin;
+    std::unique_ptr<Proxy> terminator; ///< TLS in front of the origin, where the proxy wants it
     std::unique_ptr<Proxy> proxy;
     std::optional<Attachment> attachment;
     Faults faults;

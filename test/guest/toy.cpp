@@ -1,13 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "toy.hpp"
 
+#include <cstdio>
 #include <stdexcept>
+
+#include <fmt/format.h>
 
 namespace guest {
 
 int run_toy(const std::vector<std::string>& arguments)
 {
-    (void)arguments;
+    try {
+        if (!arguments.empty() && arguments[0] == "relay") {
+            return relay_toy(arguments);
+        }
+        if (!arguments.empty() && arguments[0] == "calls") {
+            return calls_toy(arguments);
+        }
+        fmt::print(stderr, "no such toy\n");
+    } catch (const std::exception& error) {
+        fmt::print(stderr, "toy {}: {}\n", arguments[0], error.what());
+    }
     return 2;
 }
 

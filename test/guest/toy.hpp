@@ -15,6 +15,9 @@ namespace guest {
 /// What --toy NAME ARGUMENT... does in the child.
 int run_toy(const std::vector<std::string>& arguments);
 
+int relay_toy(const std::vector<std::string>& arguments);
+int calls_toy(const std::vector<std::string>& arguments);
+
 /// Starts a toy; returns when it has said "ready".
 class Toy {
 public:

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cstring>
@@ -170,12 +171,16 @@ Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog)
     return fd;
 }
 
-std::uint16_t local_port(int fd)
+Fd listen_unix(const std::string& path)
 {
-    sockaddr_in6 name{};
-    socklen_t size = sizeof(name);
-    check(::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size), "getsockname");
-    return ntohs(name.sin6_port);
+    Fd fd(check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    path.copy(name.sun_path, sizeof(name.sun_path) - 1);
+    ::unlink(path.c_str());
+    check(::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof(name)), "bind " + path);
+    check(::listen(fd.get(), 64), "listen");
+    return fd;
 }
 
 void tame(int fd)

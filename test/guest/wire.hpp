@@ -79,9 +79,10 @@ struct ConnectOptions {
     ReadStyle read;
 };
 
-/// A listening socket on all addresses, both families; port 0 picks one.
+/// A listening socket on all addresses, both families.
 Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog = 512);
-std::uint16_t local_port(int fd);
+/// A listening unix socket.
+Fd listen_unix(const std::string& path);
 
 /// A connected TCP socket whose blocking calls give up after the hang guard.
 Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t port,

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+// A blocking HTTP relay, one exchange at a time. Before each it is told on stdin how to treat the
+// answer; after it, it says on stdout what it saw and how its sending went.
+//
+//   copy              as it came
+//   slice FROM TO     that range of the body, as a 206
+//   again             the answer before, out of the same memory, without asking upstream
+//   header            as it came, and the first 16 bytes of the body in a header
+//   token             a body of those 16 bytes and zeros
+//   swap              the second half of the body before the first
+//   edit              with a few bytes of the body overwritten
+//   fork              sent by a child that has inherited socket and memory
+//   fork-first        all of it done by a child that has inherited the client's socket
+//   fastopen          to an upstream that is connected by MSG_FASTOPEN
+// "untouched" behind a mode: buffers that nobody has written to before.
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <cstring>
+#include <iostream>
+#include <sstream>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include "toy.hpp"
+#include "http.hpp"
+#include "toy.hpp"
+#include "wire.hpp"
+
+namespace guest {
+namespace {
+
+constexpr std::size_t room = 8 << 20;
+
+/// Memory of its own, and the message in it.
+class Message {
+public:
+    explicit Message(bool touched)
+        : bytes_(static_cast<char*>(::mmap(nullptr, room, PROT_READ | PROT_WRITE,
+                                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)))
+    {
+        if (touched) {
+            std::memset(bytes_, '.', room);
+        }
+    }
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
+    ~Message() { ::munmap(bytes_, room); }
+
+    /// Reads a head and as much as its Content-Length says; false at an end or an error.
+    bool receive(int fd)
+    {
+        while (head_ == 0) {
+            if (!more(fd)) {
+                return false;
+            }
+            const std::string_view seen(bytes_, std::min<std::size_t>(size_, 8192));
+            if (const auto end = seen.find("\r\n\r\n"); end != std::string_view::npos) {
+                head_ = end + 4;
+            }
+        }
+        const std::size_t whole = head_ + length();
+        while (size_ < whole) {
+            if (!more(fd)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    std::string_view head() const { return {bytes_, head_}; }
+    std::string_view body() const { return {bytes_ + head_, size_ - head_}; }
+    char* body_bytes() { return bytes_ + head_; }
+    std::string_view all() const { return {bytes_, size_}; }
+    int error() const { return error_; }
+
+    /// The head with another Content-Length and one more line.
+    std::string head_with(std::size_t length, const std::string& line = {}) const
+    {
+        std::istringstream lines{std::string(head())};
+        std::string text;
+        for (std::string each; std::getline(lines, each);) {
+            if (each != "\r" && !is_length(each)) {
+                text += each + "\n";
+            }
+        }
+        return text + fmt::format("Content-Length: {}\r\n", length) + line + "\r\n";
+    }
+
+private:
+    bool more(int fd)
+    {
+        const ssize_t got = ::recv(fd, bytes_ + size_, room - size_, 0);
+        if (got <= 0) {
+            error_ = got < 0 ? errno : 0;
+            return false;
+        }
+        size_ += static_cast<std::size_t>(got);
+        return true;
+    }
+
+    static bool is_length(const std::string& line)
+    {
+        return ::strncasecmp(line.c_str(), "content-length:", 15) == 0;
+    }
+
+    std::size_t length() const
+    {
+        std::istringstream lines{std::string(head())};
+        for (std::string each; std::getline(lines, each);) {
+            if (is_length(each)) {
+                return std::stoull(each.substr(15));
+            }
+        }
+        return 0;
+    }
+
+    char* bytes_;
+    std::size_t size_ = 0;
+    std::size_t head_ = 0;
+    int error_ = 0;
+};
+
+int send_all(int fd, std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (sent < 0) {
+            return errno;
+        }
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return 0;
+}
+
+class Relay {
+public:
+    Relay(std::uint16_t port, std::string address, std::uint16_t upstream)
+        : ns_(Namespace::here()), listener_(listen_on(ns_, port)), address_(std::move(address)),
+          upstream_(upstream)
+    {
+    }
+
+    std::string serve(const std::string& command)
+    {
+        std::istringstream words(command);
+        mode_ = {};
+        words >> mode_;
+        from_ = to_ = 0;
+        if (mode_ == "slice") {
+            words >> from_ >> to_;
+        }
+        std::string more;
+        touched_ = !(words >> more);
+        token_ = "-";
+
+        const Fd client(check(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+        const int error = mode_ == "fork-first" ? in_child([&] { return exchange(client.get()); })
+                                                : exchange(client.get());
+        return fmt::format("token={} errno={}", token_, error);
+    }
+
+private:
+    int exchange(int client)
+    {
+        Message request(touched_);
+        if (!request.receive(client)) {
+            return request.error();
+        }
+        if (mode_ == "again") {
+            return send_all(client, before_->all());
+        }
+        Fd server;
+        if (const int error = ask(request, server); error != 0) {
+            return error;
+        }
+        auto answer = std::make_unique<Message>(touched_);
+        if (!answer->receive(server.get())) {
+            return answer->error() != 0 ? answer->error() : EPIPE;
+        }
+        if (answer->body().size() >= 16) {
+            token_ = to_hex(std::as_bytes(std::span(answer->body().substr(0, 16))));
+        }
+        server.reset();
+        const int error = mode_ == "fork" ? in_child([&] { return respond(client, *answer); })
+                                          : respond(client, *answer);
+        before_ = std::move(answer);
+        return error;
+    }
+
+    int ask(const Message& request, Fd& server)
+    {
+        if (mode_ != "fastopen") {
+            server = connect_to(ns_, address_, upstream_);
+            return send_all(server.get(), request.all());
+        }
+        server = Fd(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        sockaddr_in to{};
+        to.sin_family = AF_INET;
+        to.sin_port = htons(upstream_);
+        ::inet_pton(AF_INET, address_.c_str(), &to.sin_addr);
+        const std::string_view all = request.all();
+        const ssize_t sent =
+            ::sendto(server.get(), all.data(), all.size(), MSG_FASTOPEN | MSG_NOSIGNAL,
+                     reinterpret_cast<sockaddr*>(&to), sizeof(to));
+        if (sent < 0) {
+            return errno;
+        }
+        return send_all(server.get(), all.substr(static_cast<std::size_t>(sent)));
+    }
+
+    int respond(int client, Message& answer)
+    {
+        const std::string_view body = answer.body();
+        const std::string token(body.substr(0, 16));
+        if (mode_ == "slice") {
+            return send_both(client, answer.head_with(to_ - from_),
+                             body.substr(from_, to_ - from_));
+        }
+        if (mode_ == "header") {
+            return send_both(client,
+                             answer.head_with(body.size(), "X-Token: " + token + "\r\n"), body);
+        }
+        if (mode_ == "token") {
+            return send_both(client, answer.head_with(body.size()),
+                             token + std::string(body.size() - token.size(), '\0'));
+        }
+        if (mode_ == "swap") {
+            const auto half = body.size() / 2;
+            const int error =
+                send_both(client, answer.head_with(body.size()), body.substr(half));
+            return error != 0 ? error : send_all(client, body.substr(0, half));
+        }
+        if (mode_ == "edit") {
+            std::memcpy(answer.body_bytes() + body.size() / 2 / 4096 * 4096, "edited edited edited",
+                        20);
+        }
+        return send_all(client, answer.all());
+    }
+
+    static int send_both(int fd, const std::string& head, std::string_view body)
+    {
+        const int error = send_all(fd, head);
+        return error != 0 ? error : send_all(fd, body);
+    }
+
+    template <typename Work>
+    int in_child(Work&& work)
+    {
+        const pid_t pid = check(::fork(), "fork");
+        if (pid == 0) {
+            ::_exit(work());
+        }
+        int status = 0;
+        ::waitpid(pid, &status, 0);
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+    }
+
+    Namespace ns_;
+    Fd listener_;
+    std::string address_;
+    std::uint16_t upstream_;
+    std::string mode_;
+    std::size_t from_ = 0;
+    std::size_t to_ = 0;
+    bool touched_ = true;
+    std::string token_;
+    std::unique_ptr<Message> before_;
+};
+
+} // namespace
+
+int relay_toy(const std::vector<std::string>& arguments)
+{
+    Relay relay(static_cast<std::uint16_t>(std::stoi(arguments.at(1))), arguments.at(2),
+                static_cast<std::uint16_t>(std::stoi(arguments.at(3))));
+    std::cout << "ready" << std::endl;
+    for (std::string command; std::getline(std::cin, command);) {
+        std::cout << relay.serve(command) << std::endl;
+    }
+    return 0;
+}
+
+} // namespace guest
