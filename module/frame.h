@@ -32,7 +32,8 @@ static inline bool libra_frame_valid(const struct libra_frame *frame)
 	/* What follows belongs to no protocol: it cannot be payload of this one */
 	if ((frame->flags & LIBRA_FRAME_TUNNEL) && frame->payload_len)
 		return false;
-	if (!(frame->flags & LIBRA_FRAME_OPENS) != !frame->tag)
+	if (!(frame->flags & LIBRA_FRAME_OPENS) != !frame->tag ||
+	    frame->tag > LIBRA_TAG_MAX)
 		return false;
 	if ((frame->flags & LIBRA_FRAME_OPENS) && !request)
 		return false;

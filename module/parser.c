@@ -451,10 +451,13 @@ int libra_parser_init(void)
 		return err;
 	}
 
-	/* Without BTF both of the above only warn: no parser could ever load */
+	/*
+	 * Without BTF both of the above only warn, and no parser could ever be
+	 * loaded. Not -ENOENT, which insmod calls an unknown symbol.
+	 */
 	if (!parser_btf) {
 		pr_err("the module was built without BTF, which parsers need: install dwarves and headers that ship vmlinux, then build again\n");
-		return -ENOENT;
+		return -EOPNOTSUPP;
 	}
 	return 0;
 }

@@ -18,6 +18,8 @@
 #define LIBRA_EXCHANGE_NONE	0
 /* Requests that may wait for their answer on one connection */
 #define LIBRA_EXCHANGE_MAX	64
+/* A byte is kept of each of them */
+#define LIBRA_TAG_MAX		255
 /* Words of private state that a parser has for each direction */
 #define LIBRA_STATE_WORDS	6
 /* Readable zero bytes behind the window: a parser may look this far past it */
@@ -52,7 +54,7 @@ enum libra_frame_flags {
  *            LIBRA_EXCHANGE_NONE; for LIBRA_SIDE_RESPONSE
  * @meta_len: bytes of metadata, 1 to @avail
  * @flags: enum libra_frame_flags
- * @tag: with LIBRA_FRAME_OPENS: what @exchange will say, not 0
+ * @tag: with LIBRA_FRAME_OPENS: what @exchange will say, 1 to LIBRA_TAG_MAX
  * @flow: reserved, 0
  * @payload_len: bytes of payload that follow the metadata, or LIBRA_PAYLOAD_EOF
  * @state: the parser's own words for this direction, 0 at first. What it
@@ -92,7 +94,11 @@ struct netlink_callback;
 
 int libra_parser_init(void);
 
-/* Takes a reference by name; NULL when there is none of this name */
+/*
+ * Takes a reference by name; NULL when none of this name is loaded. References
+ * may be taken and put in softirq. A parser that is unloaded while it has some
+ * stays, without BPF: it gives up, until its name is loaded again.
+ */
 struct libra_parser *libra_parser_get(const char *name);
 struct libra_parser *libra_parser_ref(struct libra_parser *parser);
 void libra_parser_put(struct libra_parser *parser);
@@ -111,7 +117,10 @@ unsigned int libra_parser_count(void);
 int libra_parser_run(struct libra_parser *parser, u32 version,
 		     const u8 *data, u32 len, struct libra_frame *frame);
 
-/* For the netlink dump: calls @fn for each parser under the parsers' lock */
+/*
+ * For the netlink dump: calls @fn for each loaded parser under the parsers' lock
+ * (it must not sleep). @users counts references other than BPF's own.
+ */
 int libra_parser_for_each(int (*fn)(const char *name, u32 state_version,
 				    u32 users, u32 generation, void *arg),
 			  void *arg);
