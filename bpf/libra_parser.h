@@ -52,6 +52,7 @@ typedef __s64 s64;
 #define LIBRA_PAYLOAD_EOF	(~0ULL)
 #define LIBRA_EXCHANGE_NONE	0
 #define LIBRA_EXCHANGE_MAX	64
+#define LIBRA_TAG_MAX		255
 #define LIBRA_WINDOW_PAD	64
 #define LIBRA_WINDOW_MAX	0x7fffffff
 
@@ -84,7 +85,7 @@ struct libra_frame {
 	/* The answer, all 0 when parse() is called: */
 	u32 meta_len;		/* 1 to avail */
 	u32 flags;		/* enum libra_frame_flags */
-	u32 tag;		/* with LIBRA_FRAME_OPENS, not 0 then */
+	u32 tag;		/* with LIBRA_FRAME_OPENS: 1 to LIBRA_TAG_MAX */
 	u64 flow;		/* leave it 0 */
 	u64 payload_len;	/* less than 2^62, or LIBRA_PAYLOAD_EOF */
 	/*
