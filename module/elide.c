@@ -79,10 +79,6 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	if (libra_domain_gate(call->domain) &&
 	    !(ls->policy->flags & LIBRA_POLICY_F_ACCEPT_RISK))
 		return elide_refuse(call, LIBRA_REASON_GATE);
-	if (!READ_ONCE(call->domain->armed)) {
-		call->arm = true;
-		return 0;
-	}
 	return share;
 }
 

@@ -22,7 +22,6 @@ struct libra_rx_call {
 	size_t done;			/* bytes that the read will answer */
 	int err;
 	bool elide;			/* this read may */
-	bool arm;			/* it would have, had the domain been armed */
 	/* the open placeholder */
 	struct libra_payload *payload;
 	struct iov_iter place;

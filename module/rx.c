@@ -357,13 +357,14 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 
 	call.elide = domain && libra_sock_may_elide(ls) &&
 		     (iter_is_ubuf(call.to) || iter_is_iovec(call.to));
+	/* here, because it sleeps: no lock is held yet */
+	if (call.elide)
+		libra_domain_arm(domain);
 	mutex_lock(&ls->rx.lock);
 	ret = rx_receive(&call, len, flags);
 	mutex_unlock(&ls->rx.lock);
 	if (msg->msg_get_inq)
 		msg->msg_inq = tcp_inq(ls->sk);
-	if (call.arm)
-		libra_domain_arm(call.domain);
 	return ret;
 }
 

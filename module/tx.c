@@ -221,6 +221,7 @@ static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
 	struct libra_payload *payload;
+	u32 held;
 
 	if (libra_marker_offset(marker))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
@@ -232,8 +233,8 @@ static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
 		return libra_sock_kill(call->ls, LIBRA_RESET_DEAD);
 	}
 	/* the message would end inside the placeholder */
-	if (libra_stream_last(stream) && payload->len > stream->payload_left +
-	    (tx->held.state == LIBRA_HELD_WAIT ? tx->held.token : 0)) {
+	held = tx->held.state == LIBRA_HELD_WAIT ? tx->held.token : 0;
+	if (libra_stream_last(stream) && payload->len - held > stream->payload_left) {
 		libra_payload_put(payload);
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
 	}
