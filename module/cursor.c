@@ -17,15 +17,25 @@ void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
 	tx->cursor_seg_off = 0;
 }
 
+void libra_cursor_drop(struct libra_tx *tx)
+{
+	struct libra_payload *payload = tx->cursor;
+
+	lockdep_assert_held(&tx->lock);
+	if (!payload)
+		return;
+	tx->cursor = NULL;
+	libra_payload_sent(payload);
+	libra_payload_put(payload);
+}
+
 static void cursor_moved(struct libra_tx *tx, u32 len)
 {
 	struct libra_payload *payload = tx->cursor;
 
 	tx->cursor_off += len;
 	if (tx->cursor_off == payload->len) {
-		tx->cursor = NULL;
-		libra_payload_sent(payload);
-		libra_payload_put(payload);
+		libra_cursor_drop(tx);
 		return;
 	}
 	while (tx->cursor_off >= tx->cursor_seg_off + payload->segs[tx->cursor_seg].bv_len)

@@ -11,6 +11,8 @@ struct libra_tx;
 
 /* Begins with @payload, whose reference it takes over; with tx.lock */
 void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload);
+/* What is left of the payload will not be sent here; for a retry it is kept */
+void libra_cursor_drop(struct libra_tx *tx);
 /*
  * Sends the next @len bytes of the cursor's payload and moves over what was
  * accepted: bytes, or an error. Never waits; with tx.lock, and not with the

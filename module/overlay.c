@@ -73,7 +73,7 @@ static void overlay_close(struct sock *sk, long timeout)
 	}
 	overlay = ls->overlay;
 	set_bit(LIBRA_SOCK_CLOSING, &ls->bits);
-	libra_tx_finish(ls);
+	libra_tx_close(ls);
 	libra_sock_put(ls);
 	overlay->lower->close(sk, timeout);
 }

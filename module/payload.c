@@ -15,6 +15,7 @@
 
 #include "domain.h"
 #include "payload.h"
+#include "stats.h"
 #include "uapi/libra.h"
 
 static atomic64_t nr_live;
@@ -100,12 +101,21 @@ static bool payload_extends(const struct libra_payload *payload,
 	       page_to_phys(page) + offset;
 }
 
+/* Sent payload is kept only as long as nothing else needs the room */
+static bool payload_charge(struct libra_payload *payload, size_t charge)
+{
+	while (!libra_domain_charge(payload->domain, charge))
+		if (!libra_payload_reclaim(payload->domain))
+			return false;
+	payload->charge += charge;
+	return true;
+}
+
 /* Takes a reference of its own to @page */
 static enum libra_reason payload_add(struct libra_payload *payload,
 				     struct page *page, u32 offset, u32 len)
 {
 	const struct bio_vec *last;
-	size_t charge = page_size(compound_head(page));
 
 	if (payload_extends(payload, page, offset)) {
 		payload->segs[payload->nr_segs - 1].bv_len += len;
@@ -117,11 +127,9 @@ static enum libra_reason payload_add(struct libra_payload *payload,
 		return LIBRA_REASON_NOMEM;
 	last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
 	/* neighbours of one compound page pin it once */
-	if (last && compound_head(last->bv_page) == compound_head(page))
-		charge = 0;
-	else if (!libra_domain_charge(payload->domain, charge))
+	if (!(last && compound_head(last->bv_page) == compound_head(page)) &&
+	    !payload_charge(payload, page_size(compound_head(page))))
 		return LIBRA_REASON_CAP;
-	payload->charge += charge;
 	get_page(page);
 	bvec_set_page(&payload->segs[payload->nr_segs++], page, len, offset);
 added:
@@ -327,6 +335,7 @@ bool libra_payload_reclaim(struct libra_domain *domain)
 
 	if (!payload)
 		return false;
+	libra_count(LIBRA_STAT_RECLAIMED);
 	payload_forget(payload);
 	return true;
 }

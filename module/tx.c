@@ -570,3 +570,11 @@ void libra_tx_finish(struct libra_sock *ls)
 	mutex_unlock(&ls->tx.lock);
 	libra_sock_finish(ls);
 }
+
+void libra_tx_close(struct libra_sock *ls)
+{
+	libra_tx_finish(ls);
+	mutex_lock(&ls->tx.lock);
+	libra_cursor_drop(&ls->tx);
+	mutex_unlock(&ls->tx.lock);
+}

@@ -15,6 +15,8 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 
 /* Nothing more will be sent: what is held back goes out, or the connection dies */
 void libra_tx_finish(struct libra_sock *ls);
+/* The application closes the socket, which may live on long without it */
+void libra_tx_close(struct libra_sock *ls);
 
 /*
  * One part to lower: the next @len bytes of @part, which is not advanced, or
