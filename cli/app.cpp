@@ -17,8 +17,8 @@ namespace libractl {
 namespace {
 
 constexpr std::array verbs{
-    &verb_status,  &verb_attach, &verb_detach, &verb_on,    &verb_off,    &verb_policies,
-    &verb_sockets, &verb_domains, &verb_stats, &verb_limits, &verb_parser,
+    &verb_status,  &verb_attach,  &verb_detach, &verb_on,     &verb_off,    &verb_policies,
+    &verb_sockets, &verb_domains, &verb_stats,  &verb_limits, &verb_parser,
 };
 
 constexpr std::string_view exit_codes = "Exit codes:\n"
@@ -111,9 +111,9 @@ Arguments parse(const Verb& verb, const std::vector<std::string>& arguments) {
 /// The verb that is meant, which is taken out of the arguments: the first one
 /// that is no option.
 std::string take_verb(std::vector<std::string>& arguments) {
-    const auto found = std::find_if(arguments.begin(), arguments.end(), [](const std::string& each) {
-        return each.empty() || each.front() != '-';
-    });
+    const auto found =
+        std::find_if(arguments.begin(), arguments.end(),
+                     [](const std::string& each) { return each.empty() || each.front() != '-'; });
     if (found == arguments.end())
         return "status";
     std::string name = *found;
@@ -167,9 +167,13 @@ int usage_error(std::FILE* err, std::string_view what) {
 
 } // namespace
 
-void Context::print(std::string_view text) const { fmt::print(out, "{}", text); }
+void Context::print(std::string_view text) const {
+    fmt::print(out, "{}", text);
+}
 
-void Context::print_json(const Json& json) const { fmt::print(out, "{}\n", json.dump(2)); }
+void Context::print_json(const Json& json) const {
+    fmt::print(out, "{}\n", json.dump(2));
+}
 
 std::string format_error(const libra::Error& error, bool verbose) {
     std::string text = fmt::format("libractl: {}", error.what());

@@ -13,7 +13,9 @@ namespace libractl {
 Arguments::Arguments(po::variables_map values)
     : values_(std::move(values)) {}
 
-bool Arguments::has(const char* option) const { return values_.count(option) != 0; }
+bool Arguments::has(const char* option) const {
+    return values_.count(option) != 0;
+}
 
 std::optional<std::string> Arguments::text(const char* option) const {
     return has(option) ? std::optional(values_[option].as<std::string>()) : std::nullopt;

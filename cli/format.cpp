@@ -11,7 +11,9 @@
 namespace libractl {
 namespace {
 
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
+std::string or_dash(const std::string& text) {
+    return text.empty() ? "-" : text;
+}
 
 template <typename Number>
 std::string or_dash(Number number) {
@@ -61,11 +63,26 @@ std::string describe_target(const libra::PolicySpec& spec) {
     return text;
 }
 
+std::string format_late(const libra::PolicySpec& spec, std::uint32_t connections) {
+    std::string text =
+        fmt::format("  {} open already: {} copied; savings start with new connections\n",
+                    count(connections, "connection was", "connections were"),
+                    connections == 1 ? "it is" : "they are");
+    if (spec.mode == libra::Mode::elide)
+        text += "  their processes elide nothing until they have closed (gate \"late\" in "
+                "\"libractl domains\"); a reload of the proxy closes them\n";
+    return text;
+}
+
 } // namespace
 
-Table::Table(std::vector<std::string> head) { rows_.push_back(std::move(head)); }
+Table::Table(std::vector<std::string> head) {
+    rows_.push_back(std::move(head));
+}
 
-void Table::add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+void Table::add(std::vector<std::string> row) {
+    rows_.push_back(std::move(row));
+}
 
 std::string Table::text() const {
     std::vector<std::size_t> widths(rows_.front().size(), 0);
@@ -108,25 +125,23 @@ std::string format_status(const libra::Config& config, const libra::Stats& stats
         config.enabled ? "on" : "off (nothing is elided)",
         count(config.policies, "policy", "policies"), count(config.domains, "domain", "domains"),
         count(config.sockets, "socket", "sockets"), count(config.parsers, "parser", "parsers"));
-    text += fmt::format(
-        "received  {}\n",
-        format_share(stats.counter("rx_elided"), stats.counter("rx_copied"), "elided"));
-    text += fmt::format(
-        "sent      {}\n",
-        format_share(stats.counter("tx_reused"), stats.counter("tx_copied"), "without a copy"));
+    text += fmt::format("received  {}\n", format_share(stats.counter("rx_elided"),
+                                                       stats.counter("rx_copied"), "elided"));
+    text +=
+        fmt::format("sent      {}\n", format_share(stats.counter("tx_reused"),
+                                                   stats.counter("tx_copied"), "without a copy"));
     if (const std::uint64_t elidable = stats.counter("rx_elidable"); elidable != 0)
-        text += fmt::format("observed  {} that mode elide would leave out\n",
-                            format_size(elidable));
+        text +=
+            fmt::format("observed  {} that mode elide would leave out\n", format_size(elidable));
     text += fmt::format("retained  {} now, {} at most, limit {}\n",
                         format_size(stats.counter("retained")),
-                        format_size(stats.counter("retained_peak")),
-                        format_size(config.cap_total));
+                        format_size(stats.counter("retained_peak")), format_size(config.cap_total));
     return text;
 }
 
 std::string format_policies(const std::vector<libra::Policy>& policies) {
-    Table table({"ID", "PID", "EXE", "LPORT", "RPORT", "PARSER", "MODE", "THRESHOLD", "SOCKETS",
-                 "FLAGS"});
+    Table table(
+        {"ID", "PID", "EXE", "LPORT", "RPORT", "PARSER", "MODE", "THRESHOLD", "SOCKETS", "FLAGS"});
     for (const libra::Policy& each : policies)
         table.add({fmt::format("{}", each.id), or_dash(each.pid), or_dash(each.exe),
                    or_dash(each.lport), or_dash(each.rport), each.parser, to_string(each.mode),
@@ -158,8 +173,8 @@ std::string format_domains(const std::vector<libra::Domain>& domains) {
                    fmt::format("{}", each.uid),
                    words.empty() ? "open" : fmt::format("closed ({})", fmt::join(words, ",")),
                    fmt::format("{}", each.sockets), fmt::format("{}", each.live),
-                   fmt::format("{}", each.sent), format_size(each.retained),
-                   format_size(each.peak), format_size(each.elided)});
+                   fmt::format("{}", each.sent), format_size(each.retained), format_size(each.peak),
+                   format_size(each.elided)});
     }
     return table.text();
 }
@@ -167,8 +182,8 @@ std::string format_domains(const std::vector<libra::Domain>& domains) {
 std::string format_parsers(const std::vector<libra::Parser>& parsers) {
     Table table({"NAME", "STATE-VERSION", "USERS", "GENERATION"});
     for (const libra::Parser& each : parsers)
-        table.add({each.name, fmt::format("{}", each.state_version),
-                   fmt::format("{}", each.users), fmt::format("{}", each.generation)});
+        table.add({each.name, fmt::format("{}", each.state_version), fmt::format("{}", each.users),
+                   fmt::format("{}", each.generation)});
     return table.text();
 }
 
@@ -188,18 +203,18 @@ std::string format_stats(const libra::Stats& stats) {
 }
 
 std::string format_attach(const libra::PolicySpec& spec, const libra::AttachReport& report) {
-    std::string text =
-        fmt::format("policy {}: {}, mode {}, parser {}, threshold {}\n", report.policy,
-                    describe_target(spec), to_string(spec.mode), spec.parser,
-                    format_size(spec.threshold));
+    std::string text = fmt::format("policy {}: {}, mode {}, parser {}, threshold {}\n",
+                                   report.policy, describe_target(spec), to_string(spec.mode),
+                                   spec.parser, format_size(spec.threshold));
     text += fmt::format("  {} under it; {} and {} attached\n",
                         count(report.processes, "process", "processes"),
                         count(report.listeners, "listener", "listeners"),
                         count(report.connections, "connection", "connections"));
+    if (report.already != 0)
+        text += fmt::format("  {} attached already: of another policy, or opened just now\n",
+                            count(report.already, "socket is", "sockets are"));
     if (report.connections != 0)
-        text += fmt::format("  {} open already: {} copied; savings start with new connections\n",
-                            count(report.connections, "connection was", "connections were"),
-                            report.connections == 1 ? "it is" : "they are");
+        text += format_late(spec, report.connections);
     if (spec.mode == libra::Mode::observe)
         text += "  everything is copied in mode observe; \"libractl stats\" counts the bytes that "
                 "mode elide would leave out (rx_elidable)\n";

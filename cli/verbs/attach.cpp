@@ -19,18 +19,16 @@ namespace {
 namespace fs = std::filesystem;
 
 void options(po::options_description& options) {
-    const auto value = [](const char* name) {
-        return po::value<std::string>()->value_name(name);
-    };
-    options.add_options()                                                                   //
-        ("pid,p", value("PID"), "the process and its descendants")                          //
-        ("exe", value("PATH"), "all processes that run this executable, now and later")     //
+    const auto value = [](const char* name) { return po::value<std::string>()->value_name(name); };
+    options.add_options()                                                                    //
+        ("pid,p", value("PID"), "the process and its descendants")                           //
+        ("exe", value("PATH"), "all processes that run this executable, now and later")      //
         ("parser", value("NAME"), "what reads the bytes (default http1); loaded if need be") //
-        ("mode", value("MODE"), "observe: copy and count (default); elide: save copies")    //
-        ("threshold", value("BYTES"), "least payload that is worth it (default 16K)")       //
-        ("lport", value("PORT"), "elide only on sockets with this local port")              //
-        ("rport", value("PORT"), "elide only on sockets with this remote port")             //
-        ("accept-risk", "elide in spite of what was found")                                 //
+        ("mode", value("MODE"), "observe: copy and count (default); elide: save copies")     //
+        ("threshold", value("BYTES"), "least payload that is worth it (default 16K)")        //
+        ("lport", value("PORT"), "elide only on sockets with this local port")               //
+        ("rport", value("PORT"), "elide only on sockets with this remote port")              //
+        ("accept-risk", "elide in spite of what was found")                                  //
         ;
 }
 
@@ -55,8 +53,8 @@ libra::PolicySpec read_spec(const Arguments& arguments) {
     spec.exe = exe ? executable(*exe) : "";
     spec.parser = arguments.text("parser").value_or(spec.parser);
     if (!libra::is_parser_name(spec.parser))
-        throw UsageError(fmt::format(
-            "--parser {}: names are 1 to 15 letters, digits, '-' and '_'", spec.parser));
+        throw UsageError(fmt::format("--parser {}: names are 1 to 15 letters, digits, '-' and '_'",
+                                     spec.parser));
     if (const auto word = arguments.text("mode"); word) {
         const auto mode = libra::mode_from_string(*word);
         if (!mode)
@@ -133,8 +131,8 @@ ExitCode run(const Context& context) {
         return exit_ok;
     }
     if (parser.object())
-        context.print(fmt::format("parser {} loaded from {}\n", spec.parser,
-                                  parser.object()->string()));
+        context.print(
+            fmt::format("parser {} loaded from {}\n", spec.parser, parser.object()->string()));
     context.print(format_attach(spec, report));
     return exit_ok;
 }

@@ -14,14 +14,12 @@ namespace libractl {
 namespace {
 
 void options(po::options_description& options) {
-    const auto value = [](const char* name) {
-        return po::value<std::string>()->value_name(name);
-    };
-    options.add_options()                                        //
-        ("pid,p", value("PID"), "the policies for this process") //
+    const auto value = [](const char* name) { return po::value<std::string>()->value_name(name); };
+    options.add_options()                                          //
+        ("pid,p", value("PID"), "the policies for this process")   //
         ("exe", value("PATH"), "the policies for this executable") //
-        ("id", value("ID"), "the policy of this number")         //
-        ("all", "all policies")                                  //
+        ("id", value("ID"), "the policy of this number")           //
+        ("all", "all policies")                                    //
         ;
 }
 
@@ -46,9 +44,9 @@ struct Selection {
 };
 
 Selection read_selection(const Arguments& arguments) {
-    const int given = static_cast<int>(arguments.has("pid")) +
-                      static_cast<int>(arguments.has("exe")) +
-                      static_cast<int>(arguments.has("id")) + static_cast<int>(arguments.has("all"));
+    const int given =
+        static_cast<int>(arguments.has("pid")) + static_cast<int>(arguments.has("exe")) +
+        static_cast<int>(arguments.has("id")) + static_cast<int>(arguments.has("all"));
     if (given != 1)
         throw UsageError("detach needs --pid, --exe, --id or --all, one of them");
     Selection selection;

@@ -12,10 +12,10 @@ namespace {
 
 void options(po::options_description& options) {
     const auto bytes = [] { return po::value<std::string>()->value_name("BYTES"); };
-    options.add_options()                                            //
-        ("total", bytes(), "what all processes together may pin")    //
-        ("domain", bytes(), "what one process may pin")              //
-        ("user", bytes(), "what the processes of one user may pin")  //
+    options.add_options()                                                  //
+        ("total", bytes(), "what all processes together may pin")          //
+        ("domain", bytes(), "what one process may pin")                    //
+        ("user", bytes(), "what the processes of one user may pin")        //
         ("sent", bytes(), "sent payload that a process keeps for retries") //
         ;
 }

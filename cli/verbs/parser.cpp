@@ -33,12 +33,11 @@ ExitCode load(const Context& context) {
                                                    context.arguments.has("replace"));
     if (context.arguments.json())
         context.print_json(Json{{"name", loaded.name},
-                           {"object", loaded.object.string()},
-                           {"replaced", loaded.replaced}});
+                                {"object", loaded.object.string()},
+                                {"replaced", loaded.replaced}});
     else
         context.print(fmt::format("parser {} {} from {}\n", loaded.name,
-                                  loaded.replaced ? "replaced" : "loaded",
-                                  loaded.object.string()));
+                                  loaded.replaced ? "replaced" : "loaded", loaded.object.string()));
     return exit_ok;
 }
 

@@ -16,9 +16,9 @@ namespace {
 constexpr std::uint64_t default_seconds = 2;
 
 void options(po::options_description& options) {
-    options.add_options()                              //
+    options.add_options()                               //
         ("watch,w", "show what changes, until stopped") //
-        ("seconds", po::value<std::string>(), "")      // positional
+        ("seconds", po::value<std::string>(), "")       // positional
         ;
 }
 
@@ -26,9 +26,8 @@ std::string rate_line(const libra::Stats& now, const libra::Stats& before, std::
     const auto rate = [&](std::string_view name) {
         return format_size((now.counter(name) - before.counter(name)) / seconds);
     };
-    return fmt::format("{:>10} {:>10} {:>10} {:>10} {:>10}\n", rate("rx_elided"),
-                       rate("rx_copied"), rate("tx_reused"), rate("tx_copied"),
-                       format_size(now.counter("retained")));
+    return fmt::format("{:>10} {:>10} {:>10} {:>10} {:>10}\n", rate("rx_elided"), rate("rx_copied"),
+                       rate("tx_reused"), rate("tx_copied"), format_size(now.counter("retained")));
 }
 
 /// Until the program is stopped or standard output is gone.

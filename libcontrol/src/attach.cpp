@@ -25,13 +25,12 @@ std::vector<std::uint32_t> processes_of(const PolicySpec& spec) {
     return processes_running(spec.exe);
 }
 
-std::vector<Finding> check_elide(const PolicySpec& spec,
-                                 const std::vector<std::uint32_t>& pids) {
+std::vector<Finding> check_elide(const PolicySpec& spec, const std::vector<std::uint32_t>& pids) {
     std::vector<Finding> findings;
     if (pids.empty())
-        findings.push_back({Severity::refuse, "unknown",
-                            fmt::format("no process runs {}: there is nothing to look at yet",
-                                        spec.exe)});
+        findings.push_back(
+            {Severity::refuse, "unknown",
+             fmt::format("no process runs {}: there is nothing to look at yet", spec.exe)});
     else
         findings = inspect(pids).findings;
     for (const Finding& each : findings) {
@@ -105,15 +104,14 @@ private:
     void attach(const HeldSocket& socket, int fd) {
         if (!seen_.insert(socket.inode).second)
             return;
-        // The policy is in force already: what was opened since is attached from its start
-        if (socket.ulp == "libra" && socket.kind == SocketKind::tcp)
-            return;
         try {
             client_.attach_socket(fd, socket.pid, report_.policy);
         } catch (const Error& error) {
-            if (is_harmless(error.number(), socket))
-                return;
-            report_.failures.push_back(fmt::format("{}: {}", name_of(socket), error.what()));
+            // By another policy; or by this one, which met it when it was opened a moment ago
+            if (error.number() == EALREADY)
+                ++report_.already;
+            else if (!has_ended(error.number()))
+                report_.failures.push_back(fmt::format("{}: {}", name_of(socket), error.what()));
             return;
         }
         if (socket.kind == SocketKind::tcp_listener)
@@ -122,11 +120,8 @@ private:
             ++report_.connections;
     }
 
-    /// The connection or its process ended meanwhile, or was attached meanwhile.
-    static bool is_harmless(int number, const HeldSocket& socket) {
-        return number == ENOTCONN || number == ESRCH || number == EALREADY ||
-               (number == EEXIST && socket.ulp == "libra");
-    }
+    /// The connection or its process, meanwhile.
+    static bool has_ended(int number) { return number == ENOTCONN || number == ESRCH; }
 
     Client& client_;
     AttachReport& report_;

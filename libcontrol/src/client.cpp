@@ -25,9 +25,8 @@ public:
     template <typename Value>
     Value one(const detail::Message& message, Value (*parse)(const detail::Attributes&)) {
         std::optional<Value> value;
-        detail::request(transport_, message.get(), [&](nlmsghdr* header) {
-            value = parse(detail::Attributes(header));
-        });
+        detail::request(transport_, message.get(),
+                        [&](nlmsghdr* header) { value = parse(detail::Attributes(header)); });
         if (!value)
             throw Error(ErrorKind::failed, EBADMSG, "the kernel's answer is empty");
         return *std::move(value);

@@ -46,9 +46,8 @@ Endpoint parse_endpoint(const Attributes& attributes, int address, int port) {
 
 Message make_message(int family, std::uint8_t command, int flags) {
     Message message(nlmsg_alloc());
-    if (!message ||
-        genlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0, NLM_F_REQUEST | flags,
-                    command, LIBRA_GENL_VERSION) == nullptr)
+    if (!message || genlmsg_put(message.get(), NL_AUTO_PORT, NL_AUTO_SEQ, family, 0,
+                                NLM_F_REQUEST | flags, command, LIBRA_GENL_VERSION) == nullptr)
         throw std::bad_alloc();
     return message;
 }
@@ -139,12 +138,10 @@ void put_policy(nl_msg* message, const PolicySpec& spec) {
     if (spec.rport != 0)
         check_put(nla_put_u16(message, LIBRA_POLICY_ATTR_RPORT, spec.rport));
     check_put(nla_put_string(message, LIBRA_POLICY_ATTR_PARSER, spec.parser.c_str()));
-    check_put(
-        nla_put_u8(message, LIBRA_POLICY_ATTR_MODE, static_cast<std::uint8_t>(spec.mode)));
+    check_put(nla_put_u8(message, LIBRA_POLICY_ATTR_MODE, static_cast<std::uint8_t>(spec.mode)));
     check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_THRESHOLD, spec.threshold));
-    const std::uint32_t flags =
-        (spec.accept_risk ? std::uint32_t{LIBRA_POLICY_F_ACCEPT_RISK} : 0) |
-        (spec.setsockopt ? std::uint32_t{LIBRA_POLICY_F_SETSOCKOPT} : 0);
+    const std::uint32_t flags = (spec.accept_risk ? std::uint32_t{LIBRA_POLICY_F_ACCEPT_RISK} : 0) |
+                                (spec.setsockopt ? std::uint32_t{LIBRA_POLICY_F_SETSOCKOPT} : 0);
     if (flags != 0)
         check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_FLAGS, flags));
 }
@@ -250,12 +247,11 @@ Parser parse_parser(const Attributes& attributes) {
 
 Stats parse_stats(const Attributes& attributes) {
     return {
-        .counters = parse_counters(
-            attributes.get(LIBRA_STATS_ATTR_COUNTERS),
-            [](int type) { return stat_name(static_cast<std::size_t>(type)); }),
-        .fallbacks =
-            parse_counters(attributes.get(LIBRA_STATS_ATTR_FALLBACKS),
-                           [](int type) { return to_string(static_cast<Reason>(type)); }),
+        .counters =
+            parse_counters(attributes.get(LIBRA_STATS_ATTR_COUNTERS),
+                           [](int type) { return stat_name(static_cast<std::size_t>(type)); }),
+        .fallbacks = parse_counters(attributes.get(LIBRA_STATS_ATTR_FALLBACKS),
+                                    [](int type) { return to_string(static_cast<Reason>(type)); }),
         .resets = parse_counters(attributes.get(LIBRA_STATS_ATTR_RESETS),
                                  [](int type) { return to_string(static_cast<Reset>(type)); }),
     };

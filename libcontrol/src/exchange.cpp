@@ -123,8 +123,7 @@ void dump(Transport& transport, const std::function<Message()>& message, const H
         if (!read_answers(transport, nlmsg_hdr(query.get())->nlmsg_seq, handler))
             return;
     }
-    throw Error(ErrorKind::failed, EAGAIN, "the list kept changing while it was read",
-                "try again");
+    throw Error(ErrorKind::failed, EAGAIN, "the list kept changing while it was read", "try again");
 }
 
 } // namespace libra::detail

@@ -16,9 +16,9 @@ namespace {
 using Words = std::vector<std::string>;
 
 const std::set<std::string, std::less<>> section_names{
-    "global",    "defaults", "frontend",    "backend",     "listen",     "peers",
-    "resolvers", "userlist", "mailers",     "cache",       "program",    "ring",
-    "fcgi-app",  "crt-store", "http-errors", "log-forward", "log-profile", "traces", "acme",
+    "global",      "defaults",    "frontend",    "backend", "listen", "peers",    "resolvers",
+    "userlist",    "mailers",     "cache",       "program", "ring",   "fcgi-app", "crt-store",
+    "http-errors", "log-forward", "log-profile", "traces",  "acme",
 };
 
 /// Sections whose lines describe proxied traffic.
@@ -28,8 +28,7 @@ bool is_proxy_section(std::string_view name) {
 
 /// Filters that only count or shape, and never look at a body.
 bool is_harmless_filter(std::string_view name) {
-    return name == "bwlim-in" || name == "bwlim-out" || name == "fcgi-app" ||
-           name == "opentracing";
+    return name == "bwlim-in" || name == "bwlim-out" || name == "fcgi-app" || name == "opentracing";
 }
 
 /// Sample fetches that read bodies; the two behind it only know its length.
@@ -47,9 +46,8 @@ bool reads_body(std::string_view word) {
 }
 
 bool contains(const Words& words, std::string_view word, std::size_t from) {
-    return from < words.size() &&
-           std::find(words.begin() + static_cast<std::ptrdiff_t>(from), words.end(), word) !=
-               words.end();
+    return from < words.size() && std::find(words.begin() + static_cast<std::ptrdiff_t>(from),
+                                            words.end(), word) != words.end();
 }
 
 /// True when an option of that name is there, and not as the value of another.
@@ -114,8 +112,7 @@ private:
     }
 
     void unix_sink(const Words& words) {
-        findings_.refuse("unix",
-                         fmt::format("{} carries bodies over a unix socket", where(words)));
+        findings_.refuse("unix", fmt::format("{} carries bodies over a unix socket", where(words)));
     }
 
     void body(const Words& words, std::string_view reason) {
@@ -144,8 +141,7 @@ private:
             look_at_filter(words);
         else if (name == "mode" && contains(words, "tcp", 1))
             findings_.note("protocol",
-                           fmt::format("{} forwards a byte stream, which is copied",
-                                       where(words)));
+                           fmt::format("{} forwards a byte stream, which is copied", where(words)));
         else if (name == "use-fcgi-app")
             other_protocol(words, "FastCGI");
         else if (contains(words, "cache-use", 1) || contains(words, "cache-store", 1))
@@ -260,7 +256,9 @@ std::vector<std::string> haproxy_words(std::string_view line) {
     return words;
 }
 
-std::vector<Finding> inspect_haproxy(std::string_view text) { return Inspector().run(text); }
+std::vector<Finding> inspect_haproxy(std::string_view text) {
+    return Inspector().run(text);
+}
 
 HaproxyOptions haproxy_options(const std::vector<std::string>& arguments) {
     HaproxyOptions options;

@@ -46,8 +46,8 @@ std::uint32_t master_of(std::uint32_t pid) {
 
 void inspect_nginx_process(std::uint32_t master, Findings& findings) {
     std::vector<std::string> arguments{"nginx", "-T"};
-    const auto options = detail::nginx_options(
-        detail::parse_arguments(detail::read_file(detail::proc_path(master, "cmdline")).value_or("")));
+    const auto options = detail::nginx_options(detail::parse_arguments(
+        detail::read_file(detail::proc_path(master, "cmdline")).value_or("")));
     arguments.insert(arguments.end(), options.begin(), options.end());
     const detail::RunResult result = detail::run_in_process(master, arguments);
     if (result.ok)
@@ -64,8 +64,8 @@ UniqueFd open_in_root(const fs::path& root, const fs::path& path, int flags) {
     open_how how{};
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
     how.resolve = RESOLVE_IN_ROOT;
-    return UniqueFd(static_cast<int>(
-        syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof(how))));
+    return UniqueFd(
+        static_cast<int>(syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof(how))));
 }
 
 /// Content of a configuration file, or of all *.cfg of a directory, in order.
@@ -110,10 +110,9 @@ void inspect_haproxy_process(std::uint32_t master, Findings& findings) {
     const Process process = read_process(master);
     const auto options = detail::haproxy_options(process.arguments);
     std::error_code error;
-    const fs::path directory =
-        options.directory.empty()
-            ? fs::read_symlink(detail::proc_path(master, "cwd"), error)
-            : fs::path(options.directory);
+    const fs::path directory = options.directory.empty()
+                                   ? fs::read_symlink(detail::proc_path(master, "cwd"), error)
+                                   : fs::path(options.directory);
     std::string text;
     for (const std::string& file : options.files) {
         std::optional<std::string> content;
@@ -246,9 +245,8 @@ std::vector<Finding> inspect_sockets(const std::vector<HeldSocket>& sockets,
 } // namespace detail
 
 bool Inspection::is_safe() const noexcept {
-    return std::none_of(findings.begin(), findings.end(), [](const Finding& each) {
-        return each.severity == Severity::refuse;
-    });
+    return std::none_of(findings.begin(), findings.end(),
+                        [](const Finding& each) { return each.severity == Severity::refuse; });
 }
 
 UnsafeError::UnsafeError(std::vector<Finding> findings)

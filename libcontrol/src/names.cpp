@@ -16,9 +16,9 @@ using namespace std::string_view_literals;
 constexpr std::array mode_names{"observe"sv, "elide"sv};
 constexpr std::array state_names{"synced"sv, "tunnel"sv, "opaque"sv, "listen"sv, "dead"sv};
 constexpr std::array reason_names{
-    "none"sv,   "off"sv,   "small"sv,     "gate"sv,  "cap"sv, "linear"sv,
-    "nomem"sv,  "fault"sv, "late"sv,      "parser"sv, "header"sv, "no-parser"sv,
-    "flags"sv,  "api"sv,   "foreign"sv,   "no-mm"sv, "reconnect"sv,
+    "none"sv,  "off"sv,   "small"sv,   "gate"sv,   "cap"sv,       "linear"sv,
+    "nomem"sv, "fault"sv, "late"sv,    "parser"sv, "header"sv,    "no-parser"sv,
+    "flags"sv, "api"sv,   "foreign"sv, "no-mm"sv,  "reconnect"sv,
 };
 constexpr std::array reset_names{
     "none"sv,       "dead"sv,  "stray"sv,  "foreign"sv,     "mismatch"sv,
@@ -26,11 +26,11 @@ constexpr std::array reset_names{
 };
 constexpr std::array gate_names{"late"sv, "opaque"sv, "tls"sv, "exited"sv};
 constexpr std::array stat_names{
-    "unspec"sv,       "rx_copied"sv,     "rx_elided"sv,   "rx_elidable"sv, "rx_messages"sv,
-    "rx_frames"sv,    "tx_copied"sv,     "tx_reused"sv,   "tx_messages"sv, "tx_frames"sv,
-    "tokens"sv,       "tokens_dead"sv,   "tokens_cut"sv,  "suspended"sv,   "retries"sv,
-    "reclaimed"sv,    "attached"sv,      "attach_failed"sv, "retained"sv,  "retained_peak"sv,
-    "live"sv,         "sent"sv,
+    "unspec"sv,    "rx_copied"sv,   "rx_elided"sv,     "rx_elidable"sv, "rx_messages"sv,
+    "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv, "tx_frames"sv,
+    "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,   "retries"sv,
+    "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,    "retained_peak"sv,
+    "live"sv,      "sent"sv,
 };
 
 // A number that was added to the interface must get its word here.
@@ -54,7 +54,9 @@ std::string word(const std::array<std::string_view, N>& names, std::size_t numbe
 
 } // namespace
 
-std::string to_string(Mode mode) { return word(mode_names, static_cast<std::size_t>(mode)); }
+std::string to_string(Mode mode) {
+    return word(mode_names, static_cast<std::size_t>(mode));
+}
 
 std::string to_string(StreamState state) {
     return word(state_names, static_cast<std::size_t>(state));
@@ -64,7 +66,9 @@ std::string to_string(Reason reason) {
     return word(reason_names, static_cast<std::size_t>(reason));
 }
 
-std::string to_string(Reset reset) { return word(reset_names, static_cast<std::size_t>(reset)); }
+std::string to_string(Reset reset) {
+    return word(reset_names, static_cast<std::size_t>(reset));
+}
 
 std::vector<std::string> gate_words(std::uint32_t gate) {
     std::vector<std::string> words;
@@ -99,7 +103,9 @@ std::uint64_t Stats::counter(std::string_view name) const noexcept {
 
 namespace detail {
 
-std::string stat_name(std::size_t number) { return word(stat_names, number); }
+std::string stat_name(std::size_t number) {
+    return word(stat_names, number);
+}
 
 } // namespace detail
 } // namespace libra

@@ -162,9 +162,8 @@ std::vector<DumpedFile> split_dump(std::string_view dump) {
     std::vector<DumpedFile> files;
     for (const std::string_view line : split(dump, '\n')) {
         if (line.starts_with(head) && line.ends_with(':'))
-            files.push_back({std::string(line.substr(head.size(), line.size() - head.size() - 1)),
-                             {},
-                             false});
+            files.push_back(
+                {std::string(line.substr(head.size(), line.size() - head.size() - 1)), {}, false});
         else if (!files.empty())
             files.back().text.append(line).append("\n");
     }
@@ -224,8 +223,8 @@ private:
 };
 
 // Blocks whose entries are data, not directives
-const std::set<std::string, std::less<>> data_blocks{"types",  "map",         "geo",   "split_clients",
-                                                     "charset_map", "match", "perl_set"};
+const std::set<std::string, std::less<>> data_blocks{
+    "types", "map", "geo", "split_clients", "charset_map", "match", "perl_set"};
 
 struct Feature {
     std::string_view name;
@@ -261,10 +260,8 @@ constexpr std::array body_readers{
 
 /// What reaches an upstream in another protocol than HTTP/1.
 constexpr std::array other_protocols{
-    Feature{"grpc_pass", "gRPC"},
-    Feature{"fastcgi_pass", "FastCGI"},
-    Feature{"uwsgi_pass", "uwsgi"},
-    Feature{"scgi_pass", "SCGI"},
+    Feature{"grpc_pass", "gRPC"},           Feature{"fastcgi_pass", "FastCGI"},
+    Feature{"uwsgi_pass", "uwsgi"},         Feature{"scgi_pass", "SCGI"},
     Feature{"memcached_pass", "memcached"},
 };
 
@@ -376,9 +373,8 @@ private:
                                        "unreadable connection stops elision while it is open",
                                        where(directive)));
         if (stream)
-            findings_.note("protocol",
-                           fmt::format("{} forwards a byte stream, which is copied",
-                                       where(directive)));
+            findings_.note("protocol", fmt::format("{} forwards a byte stream, which is copied",
+                                                   where(directive)));
         for (const Feature& feature : other_protocols) {
             if (directive.name == feature.name)
                 findings_.note("protocol",

@@ -40,8 +40,7 @@ constexpr std::chrono::milliseconds unload_patience{2000};
         cure = "run it as root: CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are needed";
     if (kind == ErrorKind::not_found)
         kind = ErrorKind::failed;
-    throw Error(kind, number, fmt::format("{}: {}", what, std::strerror(number)),
-                std::move(cure));
+    throw Error(kind, number, fmt::format("{}: {}", what, std::strerror(number)), std::move(cure));
 }
 
 void check_module() {
@@ -67,8 +66,7 @@ void make_directory(const fs::path& path) {
 /// bpffs that too, as bpftool does.
 void prepare_pin_root(const fs::path& root) {
     const fs::path mount_point = root.parent_path();
-    if (!is_bpffs(mount_point) &&
-        mount("bpf", mount_point.c_str(), "bpf", 0, "mode=0700") != 0)
+    if (!is_bpffs(mount_point) && mount("bpf", mount_point.c_str(), "bpf", 0, "mode=0700") != 0)
         fail(errno, fmt::format("{} is no BPF file system", mount_point.string()));
     make_directory(root);
 }
@@ -137,10 +135,10 @@ private:
 void replace_ops(const ParserObject& parser, const fs::path& directory) {
     const UniqueFd link(bpf_obj_get((directory / link_pin).c_str()));
     if (!link)
-        throw Error(ErrorKind::failed, EEXIST,
-                    fmt::format("parser {} is loaded, but not from {}", parser.name(),
-                                directory.string()),
-                    "unload it the way it was loaded");
+        throw Error(
+            ErrorKind::failed, EEXIST,
+            fmt::format("parser {} is loaded, but not from {}", parser.name(), directory.string()),
+            "unload it the way it was loaded");
     if (bpf_link_update(link.get(), bpf_map__fd(parser.ops()), nullptr) != 0)
         fail(errno, fmt::format("parser {} cannot be replaced", parser.name()));
 }

@@ -150,10 +150,10 @@ void ParserObject::load() {
         return;
     const std::string log = verifier_log(log_.text());
     if (!log.empty())
-        throw Error(ErrorKind::verifier, -result,
-                    fmt::format("the verifier rejected {}: {}", file_.string(),
-                                verifier_verdict(log)),
-                    "mend the parser; -v shows the whole log", log_.text());
+        throw Error(
+            ErrorKind::verifier, -result,
+            fmt::format("the verifier rejected {}: {}", file_.string(), verifier_verdict(log)),
+            "mend the parser; -v shows the whole log", log_.text());
     const ErrorKind kind = kind_of_errno(-result) == ErrorKind::no_privilege
                                ? ErrorKind::no_privilege
                                : ErrorKind::failed;

@@ -107,8 +107,7 @@ bool drain(int output, int error, RunResult& result, std::string& errors) {
             deadline - std::chrono::steady_clock::now());
         if (left.count() <= 0)
             return false;
-        if (poll(waits.data(), waits.size(), static_cast<int>(left.count())) < 0 &&
-            errno != EINTR)
+        if (poll(waits.data(), waits.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
             return false;
         for (std::size_t i = 0; i < waits.size(); ++i) {
             if (waits[i].fd < 0 || waits[i].revents == 0)

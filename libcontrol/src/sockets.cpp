@@ -168,8 +168,7 @@ std::uint64_t socket_inode(const std::string& link) {
                 "run it as root: CAP_SYS_PTRACE is needed");
 }
 
-void visit_process(std::uint32_t pid, std::set<std::uint64_t>& seen,
-                   const SocketVisitor& visitor) {
+void visit_process(std::uint32_t pid, std::set<std::uint64_t>& seen, const SocketVisitor& visitor) {
     const UniqueFd process = detail::open_process(pid);
     if (!process)
         return;
@@ -185,8 +184,7 @@ void visit_process(std::uint32_t pid, std::set<std::uint64_t>& seen,
         const std::string number = entries->path().filename().string();
         int target = -1;
         std::from_chars(number.data(), number.data() + number.size(), target);
-        const UniqueFd fd(
-            static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), target, 0)));
+        const UniqueFd fd(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), target, 0)));
         if (!fd) {
             if (errno == EPERM)
                 no_privilege(pid, errno);

@@ -137,8 +137,8 @@ TEST_CASE("a failure is one line, with reasons or details below", "[cli]") {
     CHECK(format_error(plain, false) == "libractl: it is busy; wait\n");
     CHECK(format_error(plain, true) == "libractl: it is busy; wait\nlong\nlog\n");
     CHECK(format_error(libra::Error(libra::ErrorKind::failed, 0, "x"), true) == "libractl: x\n");
-    const libra::UnsafeError refused({{libra::Severity::refuse, "tls", "reason"},
-                                      {libra::Severity::note, "unknown", "fact"}});
+    const libra::UnsafeError refused(
+        {{libra::Severity::refuse, "tls", "reason"}, {libra::Severity::note, "unknown", "fact"}});
     const std::string text = format_error(refused, false);
     CHECK(text.starts_with("libractl: refused to elide, for 1 reason; "));
     CHECK(text.ends_with("\n  tls: reason\n"));

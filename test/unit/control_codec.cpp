@@ -18,7 +18,9 @@ namespace {
 constexpr int family = 0x1c;
 
 /// As the other side sees it.
-Attributes sent(const Message& message) { return Attributes(nlmsg_hdr(message.get())); }
+Attributes sent(const Message& message) {
+    return Attributes(nlmsg_hdr(message.get()));
+}
 
 } // namespace
 

@@ -111,8 +111,7 @@ std::vector<std::byte> entry(const std::string& content, std::uint16_t flags = 0
     return raw(family, NLM_F_MULTI | flags, content);
 }
 
-std::vector<std::byte> done(int number = 0, const std::string& text = {},
-                            std::uint16_t flags = 0) {
+std::vector<std::byte> done(int number = 0, const std::string& text = {}, std::uint16_t flags = 0) {
     std::string payload = bytes_of(-number);
     if (!text.empty()) {
         payload += text_attribute(text);
@@ -121,7 +120,9 @@ std::vector<std::byte> done(int number = 0, const std::string& text = {},
     return raw(NLMSG_DONE, NLM_F_MULTI | flags, payload);
 }
 
-Message some_request() { return make_message(family, LIBRA_CMD_CONFIG_GET, 0); }
+Message some_request() {
+    return make_message(family, LIBRA_CMD_CONFIG_GET, 0);
+}
 
 /// Runs a dump; the entries that came out of it.
 std::vector<std::string> read_list(FakeKernel& kernel) {
@@ -163,7 +164,9 @@ TEST_CASE("an answer comes before the acknowledgement", "[exchange]") {
 
 TEST_CASE("what the kernel says becomes the error's text", "[exchange]") {
     FakeKernel kernel;
-    SECTION("capped") { kernel.answer(verdict(ENOENT, "no such parser", true)); }
+    SECTION("capped") {
+        kernel.answer(verdict(ENOENT, "no such parser", true));
+    }
     SECTION("with the request in front") {
         kernel.answer(verdict(ENOENT, "no such parser", false, "12345678abc"));
     }
@@ -203,7 +206,9 @@ TEST_CASE("a list comes in several datagrams", "[exchange]") {
 
 TEST_CASE("a list that changed meanwhile is read again from its start", "[exchange]") {
     FakeKernel kernel;
-    SECTION("said by an entry") { kernel.answer(entry("1") + entry("2", NLM_F_DUMP_INTR) + done()); }
+    SECTION("said by an entry") {
+        kernel.answer(entry("1") + entry("2", NLM_F_DUMP_INTR) + done());
+    }
     SECTION("said by the end") {
         kernel.answer(entry("1"));
         kernel.answer(done(0, "", NLM_F_DUMP_INTR));
@@ -228,8 +233,12 @@ TEST_CASE("a list that never holds still is an error", "[exchange]") {
 
 TEST_CASE("a list may be refused at its start and at its end", "[exchange]") {
     FakeKernel kernel;
-    SECTION("start") { kernel.answer(verdict(EPERM, "not you", true)); }
-    SECTION("end") { kernel.answer(entry("1") + done(EPERM, "not you")); }
+    SECTION("start") {
+        kernel.answer(verdict(EPERM, "not you", true));
+    }
+    SECTION("end") {
+        kernel.answer(entry("1") + done(EPERM, "not you"));
+    }
     try {
         read_list(kernel);
         FAIL("not refused");

@@ -99,8 +99,7 @@ TEST_CASE("domains and parsers as text and JSON", "[format]") {
     const Parser parser{"http1", 1, 2, 3};
     CHECK(libractl::format_parsers({parser}) == "NAME   STATE-VERSION  USERS  GENERATION\n"
                                                 "http1  1              2      3\n");
-    CHECK(Json(parser).dump() ==
-          R"({"name":"http1","state_version":1,"users":2,"generation":3})");
+    CHECK(Json(parser).dump() == R"({"name":"http1","state_version":1,"users":2,"generation":3})");
 }
 
 TEST_CASE("counters as text and JSON", "[format]") {
@@ -108,8 +107,9 @@ TEST_CASE("counters as text and JSON", "[format]") {
     CHECK(libractl::format_stats(stats) == "counters:\n  rx_elided  5\n"
                                            "copied for a reason:\n  small  7\n"
                                            "connections reset: none\n");
-    CHECK(Json(stats).dump() ==
-          R"({"counters":{"rx_copied":0,"rx_elided":5},"fallbacks":{"small":7},"resets":{"dead":0}})");
+    CHECK(
+        Json(stats).dump() ==
+        R"({"counters":{"rx_copied":0,"rx_elided":5},"fallbacks":{"small":7},"resets":{"dead":0}})");
 }
 
 TEST_CASE("status and limits", "[format]") {
@@ -145,12 +145,17 @@ TEST_CASE("attach says what it did", "[format]") {
     CHECK(has(text, "4 connections were open already: they are copied; savings start with new "
                     "connections\n"));
     CHECK(has(text, "rx_elidable"));
+    CHECK_FALSE(has(text, "already: of"));
+    CHECK_FALSE(has(text, "gate"));
 
     spec.mode = Mode::elide;
+    CHECK(has(libractl::format_attach(spec, report), "gate \"late\""));
     report.connections = 0;
+    report.already = 2;
     report.findings = {{Severity::refuse, "tls", "reason"}, {Severity::note, "unknown", "fact"}};
     const std::string elide = libractl::format_attach(spec, report);
-    CHECK_FALSE(has(elide, "already"));
+    CHECK_FALSE(has(elide, "open already"));
+    CHECK(has(elide, "2 sockets are attached already"));
     CHECK_FALSE(has(elide, "rx_elidable"));
     CHECK(has(elide, "risk accepted: reason\n"));
     CHECK(has(elide, "note: fact\n"));

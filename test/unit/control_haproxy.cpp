@@ -83,8 +83,8 @@ TEST_CASE("features that read bodies are found", "[haproxy]") {
     for (const char* line :
          {"compression algo gzip", "compression algo-req gzip", "filter compression",
           "filter spoe engine e config /e.cfg", "filter trace", "filter cache c",
-          "http-request cache-use c", "http-response cache-store c",
-          "acl x req.body -m sub evil", "http-request deny if { req.body,length gt 9 }",
+          "http-request cache-use c", "http-response cache-store c", "acl x req.body -m sub evil",
+          "http-request deny if { req.body,length gt 9 }",
           "http-request set-var(txn.x) req.body_param(a)", "acl y req.payload(0,9) -m bin 00",
           "balance url_param id check_post", "http-request lua.check",
           "log-format \"%[req.body]\""}) {
@@ -124,9 +124,9 @@ TEST_CASE("lines are split as HAProxy does", "[haproxy]") {
 }
 
 TEST_CASE("the command line names the configuration", "[haproxy]") {
-    const auto options = haproxy_options(
-        {"haproxy", "-Ws", "-f", "/etc/haproxy/haproxy.cfg", "-C", "/etc", "-f", "conf.d", "-p",
-         "/run/haproxy.pid", "--", "a.cfg", "b.cfg"});
+    const auto options =
+        haproxy_options({"haproxy", "-Ws", "-f", "/etc/haproxy/haproxy.cfg", "-C", "/etc", "-f",
+                         "conf.d", "-p", "/run/haproxy.pid", "--", "a.cfg", "b.cfg"});
     CHECK(options.files ==
           std::vector<std::string>{"/etc/haproxy/haproxy.cfg", "conf.d", "a.cfg", "b.cfg"});
     CHECK(options.directory == "/etc");

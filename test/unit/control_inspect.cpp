@@ -103,8 +103,8 @@ TEST_CASE("TLS libraries are known by their file", "[inspect]") {
           "libssl");
     CHECK(mapped_tls_library("7f0-7f1 r-xp 0 08:01 1 /usr/lib/libgnutls.so.30.34.3\n") ==
           "libgnutls");
-    CHECK(mapped_tls_library("7f0-7f1 r-xp 0 08:01 1 /usr/lib/libc.so.6\n7f2 rw-p [heap]\n")
-              .empty());
+    CHECK(
+        mapped_tls_library("7f0-7f1 r-xp 0 08:01 1 /usr/lib/libc.so.6\n7f2 rw-p [heap]\n").empty());
     CHECK(mapped_tls_library("7f0 /opt/libssl/lib/libfoo.so\n").empty());
 }
 

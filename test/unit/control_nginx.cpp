@@ -70,8 +70,9 @@ TEST_CASE("settings reach a proxy_pass through all blocks, and can be taken back
     CHECK(refusals(in_http("gzip on; server { location / { gzip off; proxy_pass http://o; } }"))
               .empty());
     CHECK(refusals(in_http("server { gzip on; location / { root /srv; } }")).empty());
-    CHECK(refusals(in_http("server { gzip on; location / { if ($a) { proxy_pass http://o; } } }")) ==
-          Topics{"body"});
+    CHECK(
+        refusals(in_http("server { gzip on; location / { if ($a) { proxy_pass http://o; } } }")) ==
+        Topics{"body"});
 }
 
 TEST_CASE("TLS in user space is found on both sides", "[nginx]") {

@@ -17,15 +17,17 @@
 #include <libra/process.hpp>
 #include <libra/unique_fd.hpp>
 
-#include "process.hpp"
 #include "proc_files.hpp"
+#include "process.hpp"
 #include "run_in_process.hpp"
 
 using namespace libra;
 
 namespace {
 
-std::uint32_t self() { return static_cast<std::uint32_t>(getpid()); }
+std::uint32_t self() {
+    return static_cast<std::uint32_t>(getpid());
+}
 
 /// A child that waits to be killed.
 class Child {

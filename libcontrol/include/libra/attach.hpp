@@ -14,9 +14,12 @@ namespace libra {
 
 struct AttachReport {
     std::uint32_t policy = 0;
-    std::uint32_t processes = 0;   ///< that run now and fall under the policy
-    std::uint32_t listeners = 0;   ///< attached; what they accept from now on is read from the start
-    std::uint32_t connections = 0; ///< attached late: copied until they close
+    std::uint32_t processes = 0; ///< that run now and fall under the policy
+    std::uint32_t listeners = 0; ///< attached; what they accept from now on is read from the start
+    /// Attached late: copied until they close. In mode elide their process elides
+    /// nothing before that, since its payload could leave on them.
+    std::uint32_t connections = 0;
+    std::uint32_t already = 0;         ///< sockets that another policy holds, and goes on holding
     std::vector<std::string> failures; ///< sockets that could not be attached, with the reason
     std::vector<Finding> findings;     ///< mode elide only
 };

@@ -122,12 +122,9 @@ void to_json(Json& json, const Finding& finding) {
 
 template <typename Json>
 void to_json(Json& json, const AttachReport& report) {
-    json = Json{{"policy", report.policy},
-                {"processes", report.processes},
-                {"listeners", report.listeners},
-                {"connections", report.connections},
-                {"failures", report.failures},
-                {"findings", report.findings}};
+    json = Json{{"policy", report.policy},       {"processes", report.processes},
+                {"listeners", report.listeners}, {"connections", report.connections},
+                {"failures", report.failures},   {"findings", report.findings}};
 }
 
 } // namespace libra

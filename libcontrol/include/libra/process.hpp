@@ -17,7 +17,7 @@ namespace libra {
 struct Process {
     std::uint32_t pid = 0;
     std::uint32_t parent = 0;
-    char state = 'R';                   ///< as in proc(5): 'Z' is dead and not yet waited for
+    char state = 'R'; ///< as in proc(5): 'Z' is dead and not yet waited for
     std::string comm;
     std::string exe;                    ///< path within its own root, without " (deleted)"
     std::vector<std::string> arguments; ///< as /proc/PID/cmdline has them: may be rewritten
@@ -35,8 +35,8 @@ LIBRA_API std::vector<std::uint32_t> processes_running(const std::string& exe);
 
 enum class SocketKind {
     tcp_listener,
-    tcp,         ///< connected, or on its way in or out of that
-    tcp_idle,    ///< neither connected nor listening yet
+    tcp,      ///< connected, or on its way in or out of that
+    tcp_idle, ///< neither connected nor listening yet
     udp,
     unix_stream, ///< connected or a listener
     other,       ///< of a family or protocol that Libra cannot watch
@@ -55,8 +55,8 @@ struct HeldSocket {
     std::string local_name; ///< unix sockets: path, '@' in front of an abstract name
     std::string peer_name;
     std::uint32_t peer_pid = 0; ///< connected unix sockets: process that listened or made the pair
-    std::string protocol; ///< kind other: what it is
-    std::string ulp;      ///< TCP sockets: upper layer protocol in place, or empty
+    std::string protocol;       ///< kind other: what it is
+    std::string ulp;            ///< TCP sockets: upper layer protocol in place, or empty
 };
 
 /// `fd` is a duplicate that is open during the call only.
@@ -65,8 +65,7 @@ using SocketVisitor = std::function<void(const HeldSocket& socket, int fd)>;
 /// Visits each socket of the processes once, also when several of them hold it.
 /// Processes and descriptors that go away meanwhile are passed over.
 /// @throws Error no_privilege: CAP_SYS_PTRACE is missing
-LIBRA_API void visit_sockets(const std::vector<std::uint32_t>& pids,
-                             const SocketVisitor& visitor);
+LIBRA_API void visit_sockets(const std::vector<std::uint32_t>& pids, const SocketVisitor& visitor);
 
 } // namespace libra
 
