@@ -19,14 +19,13 @@ constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
 class Reader {
 public:
     Reader(Wire& wire, const Pattern& pattern, std::optional<std::uint64_t> stop_after)
-        : wire_(wire), pattern_(pattern), stop_(stop_after.value_or(endless)),
-          block_(4 * block_size)
-    {
-    }
+        : wire_(wire)
+        , pattern_(pattern)
+        , stop_(stop_after.value_or(endless))
+        , block_(4 * block_size) {}
 
     /// `count` bytes of payload; false when told to stop or at the end of an endless body.
-    bool payload(std::uint64_t count)
-    {
+    bool payload(std::uint64_t count) {
         while (count > 0) {
             const std::uint64_t room = std::min<std::uint64_t>(block_.size(), stop_ - result.bytes);
             if (room == 0) {
@@ -46,8 +45,7 @@ public:
         return true;
     }
 
-    bool chunked()
-    {
+    bool chunked() {
         for (;;) {
             const std::uint64_t size = chunk_size(wire_.line());
             if (size == 0) {
@@ -67,8 +65,7 @@ public:
     BodyResult result;
 
 private:
-    static std::uint64_t chunk_size(const std::string& line)
-    {
+    static std::uint64_t chunk_size(const std::string& line) {
         const std::string digits = line.substr(0, line.find(';'));
         std::uint64_t size = 0;
         const char* last = digits.data() + digits.size();
@@ -79,8 +76,7 @@ private:
         return size;
     }
 
-    void compare(std::span<const std::byte> bytes)
-    {
+    void compare(std::span<const std::byte> bytes) {
         if (const auto at = pattern_.mismatch(result.bytes, bytes); at && result.wrong.empty()) {
             std::string seen;
             for (std::size_t i = *at - result.bytes; i < bytes.size() && seen.size() < 48; ++i) {
@@ -101,12 +97,12 @@ private:
 class Writer {
 public:
     Writer(Wire& wire, const Body& body, const WriteStyle& style, const std::string& replay)
-        : wire_(wire), pattern_{body.seed}, style_(style), replay_(from_hex(replay))
-    {
-    }
+        : wire_(wire)
+        , pattern_{body.seed}
+        , style_(style)
+        , replay_(from_hex(replay)) {}
 
-    void payload(std::uint64_t count)
-    {
+    void payload(std::uint64_t count) {
         const std::size_t step = style_.drip != 0 ? style_.drip : block_size;
         while (count > 0) {
             const std::size_t take = std::min<std::uint64_t>(step, count);
@@ -127,8 +123,7 @@ public:
         }
     }
 
-    void framing(const std::string& text)
-    {
+    void framing(const std::string& text) {
         if (style_.step != 0) {
             flush();
             wire_.write_slowly(text, style_);
@@ -138,8 +133,7 @@ public:
         out_.insert(out_.end(), bytes.begin(), bytes.end());
     }
 
-    void flush()
-    {
+    void flush() {
         wire_.write(out_);
         out_.clear();
     }
@@ -153,8 +147,7 @@ private:
     std::uint64_t offset_ = 0;
 };
 
-std::uint64_t pick_chunk(Chunks chunks, Dice& dice)
-{
+std::uint64_t pick_chunk(Chunks chunks, Dice& dice) {
     switch (chunks) {
     case Chunks::tiny:
         return dice.between(1, 40);
@@ -170,8 +163,7 @@ std::uint64_t pick_chunk(Chunks chunks, Dice& dice)
 } // namespace
 
 BodyResult read_body(Wire& wire, const BodyFraming& framing, const Pattern& pattern,
-                     std::optional<std::uint64_t> stop_after)
-{
+                     std::optional<std::uint64_t> stop_after) {
     Reader reader(wire, pattern, stop_after);
     BodyResult& result = reader.result;
     try {
@@ -200,8 +192,7 @@ BodyResult read_body(Wire& wire, const BodyFraming& framing, const Pattern& patt
 }
 
 void write_message(Wire& wire, const std::string& head, const Body& body, const WriteStyle& style,
-                   std::optional<std::uint64_t> stop_after, const std::string& replay)
-{
+                   std::optional<std::uint64_t> stop_after, const std::string& replay) {
     Writer writer(wire, body, style, replay);
     const std::uint64_t size = std::min(body.size, stop_after.value_or(endless));
 

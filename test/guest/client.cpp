@@ -10,8 +10,7 @@
 namespace guest {
 namespace {
 
-std::string request_head(const Exchange& what, bool with_body)
-{
+std::string request_head(const Exchange& what, bool with_body) {
     std::string head = fmt::format("{} {} HTTP/1.{}\r\nHost: libra.test\r\n", what.method,
                                    target_of(what.answer), what.minor);
     if (with_body) {
@@ -32,8 +31,7 @@ std::string request_head(const Exchange& what, bool with_body)
     return head + "\r\n";
 }
 
-int status_of(const std::string& line)
-{
+int status_of(const std::string& line) {
     if (line.size() < 12 || !(line.starts_with("HTTP/1.0 ") || line.starts_with("HTTP/1.1 "))) {
         throw Malformed("status line: " + line);
     }
@@ -48,18 +46,14 @@ int status_of(const std::string& line)
 
 Client::Client(const Namespace& ns, const std::string& address, std::uint16_t port,
                const ConnectOptions& options)
-    : wire_(connect_to(ns, address, port, options), options.read)
-{
-}
+    : wire_(connect_to(ns, address, port, options), options.read) {}
 
-void Client::send(const Exchange& what, std::optional<std::uint64_t> stop_after)
-{
+void Client::send(const Exchange& what, std::optional<std::uint64_t> stop_after) {
     write_message(wire_, request_head(what, what.body.framing != Framing::none), what.body,
                   what.write, stop_after);
 }
 
-Reply Client::receive(const Exchange& what, std::optional<std::uint64_t> stop_after)
-{
+Reply Client::receive(const Exchange& what, std::optional<std::uint64_t> stop_after) {
     Reply reply;
     try {
         reply = read_reply(what, stop_after);
@@ -74,8 +68,7 @@ Reply Client::receive(const Exchange& what, std::optional<std::uint64_t> stop_af
     return reply;
 }
 
-Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop_after)
-{
+Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop_after) {
     Reply reply;
     std::optional<Head> head;
     int status = 0;
@@ -104,14 +97,14 @@ Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop
 
     const auto size = head->number("x-size").value_or(0);
     if (size != what.answer.body.size || status != what.answer.status) {
-        reply.wrong = fmt::format("an answer of status {}, size {}: not to this request", status,
-                                  size);
+        reply.wrong =
+            fmt::format("an answer of status {}, size {}: not to this request", status, size);
         return reply;
     }
     reply.body = read_body(wire_, framing, Pattern{what.answer.body.seed}, stop_after);
     if (reply.body.complete && framing.kind != Framing::none && reply.body.bytes != size) {
-        reply.wrong = fmt::format("a body of {} bytes ended as whole after {}", size,
-                                  reply.body.bytes);
+        reply.wrong =
+            fmt::format("a body of {} bytes ended as whole after {}", size, reply.body.bytes);
     }
     reply.keep = reply.body.complete && framing.kind != Framing::close &&
                  !head->has_token("connection", "close") &&
@@ -119,8 +112,7 @@ Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop
     return reply;
 }
 
-Reply Client::exchange(const Exchange& what)
-{
+Reply Client::exchange(const Exchange& what) {
     if (what.answer.early || what.answer.leave_early) {
         std::jthread sender([&] {
             try {
@@ -150,18 +142,15 @@ Reply Client::exchange(const Exchange& what)
     return receive(what);
 }
 
-std::string Client::quiet()
-{
+std::string Client::quiet() {
     char byte = 0;
-    if (wire_.unread() == 0 &&
-        ::recv(wire_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
+    if (wire_.unread() == 0 && ::recv(wire_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
         return {};
     }
     return fmt::format("{} bytes behind the answer", wire_.unread());
 }
 
-std::string flaw(const Exchange& what, const Reply& reply)
-{
+std::string flaw(const Exchange& what, const Reply& reply) {
     if (!reply.wrong.empty()) {
         return describe(what) + ": " + reply.wrong;
     }
@@ -176,8 +165,7 @@ std::string flaw(const Exchange& what, const Reply& reply)
     return {};
 }
 
-std::string describe(const Exchange& what)
-{
+std::string describe(const Exchange& what) {
     const auto body = [](const Body& b) {
         constexpr const char* names[] = {"none", "length", "chunked", "close"};
         return fmt::format("{} {}", b.size, names[static_cast<int>(b.framing)]);

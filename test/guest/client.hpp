@@ -14,8 +14,8 @@ struct Reply {
     int status = 0;         ///< 0: nothing came
     bool by_origin = false; ///< or the proxy spoke for itself
     BodyResult body;
-    bool keep = false;      ///< the connection can go on
-    std::string wrong;      ///< the first violation; an end or a reset in time is none
+    bool keep = false; ///< the connection can go on
+    std::string wrong; ///< the first violation; an end or a reset in time is none
 
     /// Whole, from the origin, and every byte right.
     bool good() const { return wrong.empty() && by_origin && body.complete; }

@@ -14,10 +14,11 @@ namespace guest {
 class Fd {
 public:
     Fd() = default;
-    explicit Fd(int fd) : fd_(fd) {}
-    Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Fd& operator=(Fd&& other) noexcept
-    {
+    explicit Fd(int fd)
+        : fd_(fd) {}
+    Fd(Fd&& other) noexcept
+        : fd_(std::exchange(other.fd_, -1)) {}
+    Fd& operator=(Fd&& other) noexcept {
         if (this != &other) {
             reset();
             fd_ = std::exchange(other.fd_, -1);
@@ -28,8 +29,7 @@ public:
 
     int get() const { return fd_; }
     explicit operator bool() const { return fd_ >= 0; }
-    void reset()
-    {
+    void reset() {
         if (fd_ >= 0) {
             ::close(fd_);
         }
@@ -42,8 +42,7 @@ private:
 
 /// The result of a system call, or the exception that its errno stands for.
 template <typename T>
-T check(T result, const std::string& what)
-{
+T check(T result, const std::string& what) {
     if (result < 0) {
         throw std::system_error(errno, std::generic_category(), what);
     }

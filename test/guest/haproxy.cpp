@@ -8,8 +8,7 @@
 namespace guest {
 namespace {
 
-std::string configuration(const ProxyConfig& c, const std::string& upstream)
-{
+std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     const std::string server = c.unix_upstream.empty() ? upstream : "unix@" + c.unix_upstream;
     std::string text = fmt::format("global\n  maxconn 500\n  nbthread {}\n  tune.bufsize {}\n",
                                    c.workers, c.bufsize);
@@ -25,35 +24,34 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream)
 class Haproxy : public Proxy {
 public:
     Haproxy(const Namespace& ns, const ProxyConfig& config, const std::string& upstream)
-        : Proxy(ns, config)
-    {
+        : Proxy(ns, config) {
         spew(directory_ + "/haproxy.cfg", configuration(config_, upstream));
         daemon_ = launch({});
         wait_until_listening();
     }
 
-    std::vector<pid_t> workers() const override
-    {
+    std::vector<pid_t> workers() const override {
         return daemon_.running() ? std::vector<pid_t>{daemon_.pid()} : std::vector<pid_t>{};
     }
 
     std::string executable() const override { return "/usr/sbin/haproxy"; }
 
-    void reload() override
-    {
+    void reload() override {
         // The new process tells the old one to finish once its own listeners are open.
         Process next = launch({"-sf", std::to_string(daemon_.pid())});
         retired_.push_back(std::move(daemon_));
         daemon_ = std::move(next);
         wait_until_listening();
-        eventually([this] { return log().find("Proxy front stopped") != std::string::npos ||
-                                   log().find("Stopping frontend") != std::string::npos; },
-                   std::chrono::seconds(10));
+        eventually(
+            [this] {
+                return log().find("Proxy front stopped") != std::string::npos ||
+                       log().find("Stopping frontend") != std::string::npos;
+            },
+            std::chrono::seconds(10));
     }
 
 private:
-    Process launch(std::vector<std::string> more)
-    {
+    Process launch(std::vector<std::string> more) {
         ProcessOptions options;
         options.netns = ns_.fd();
         options.output = directory_ + "/log";
@@ -66,8 +64,7 @@ private:
 } // namespace
 
 std::unique_ptr<Proxy> start_haproxy(const Namespace& ns, const ProxyConfig& config,
-                                   const std::string& upstream)
-{
+                                     const std::string& upstream) {
     return std::make_unique<Haproxy>(ns, config, upstream);
 }
 

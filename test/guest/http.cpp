@@ -13,8 +13,7 @@ namespace {
 
 constexpr std::size_t header_limit = 100;
 
-char framing_letter(Framing framing)
-{
+char framing_letter(Framing framing) {
     switch (framing) {
     case Framing::none:
         return 'n';
@@ -28,8 +27,7 @@ char framing_letter(Framing framing)
     return '?';
 }
 
-Framing framing_from(const std::string& letter)
-{
+Framing framing_from(const std::string& letter) {
     for (const Framing framing : {Framing::none, Framing::length, Framing::chunked}) {
         if (letter[0] == framing_letter(framing)) {
             return framing;
@@ -38,19 +36,16 @@ Framing framing_from(const std::string& letter)
     return Framing::close;
 }
 
-std::uint64_t number_from(std::string_view text, int base, const char* what)
-{
+std::uint64_t number_from(std::string_view text, int base, const char* what) {
     std::uint64_t value = 0;
-    const auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), value, base);
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
     if (error != std::errc() || end != text.data() + text.size() || text.empty()) {
         throw Malformed(fmt::format("{}: {}", what, text));
     }
     return value;
 }
 
-std::string lower(std::string text)
-{
+std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) {
         return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
     });
@@ -59,8 +54,7 @@ std::string lower(std::string text)
 
 } // namespace
 
-std::string target_of(const Answer& answer)
-{
+std::string target_of(const Answer& answer) {
     const Body& body = answer.body;
     std::string target =
         fmt::format("/b?len={}&seed={}&framing={}&chunks={}&status={}", body.size, body.seed,
@@ -90,8 +84,7 @@ std::string target_of(const Answer& answer)
     return target;
 }
 
-Answer answer_of(const std::string& target)
-{
+Answer answer_of(const std::string& target) {
     std::map<std::string, std::string> query;
     std::string_view rest = target;
     rest.remove_prefix(std::min(rest.find('?'), rest.size() - 1) + 1);
@@ -99,8 +92,7 @@ Answer answer_of(const std::string& target)
         const std::string_view pair = rest.substr(0, rest.find('&'));
         rest.remove_prefix(std::min(pair.size() + 1, rest.size()));
         const auto equals = std::min(pair.find('='), pair.size());
-        query[std::string(pair.substr(0, equals))] =
-            pair.substr(std::min(equals + 1, pair.size()));
+        query[std::string(pair.substr(0, equals))] = pair.substr(std::min(equals + 1, pair.size()));
     }
     const auto number = [&query](const char* name) -> std::optional<std::uint64_t> {
         const auto found = query.find(name);
@@ -130,8 +122,7 @@ Answer answer_of(const std::string& target)
     return answer;
 }
 
-std::optional<std::string> Head::find(const std::string& name) const
-{
+std::optional<std::string> Head::find(const std::string& name) const {
     std::optional<std::string> value;
     for (const Header& header : headers) {
         if (header.first == name) {
@@ -144,8 +135,7 @@ std::optional<std::string> Head::find(const std::string& name) const
     return value;
 }
 
-std::optional<std::uint64_t> Head::number(const std::string& name) const
-{
+std::optional<std::uint64_t> Head::number(const std::string& name) const {
     const auto value = find(name);
     if (!value) {
         return std::nullopt;
@@ -153,13 +143,11 @@ std::optional<std::uint64_t> Head::number(const std::string& name) const
     return number_from(*value, 10, name.c_str());
 }
 
-bool Head::has_token(const std::string& name, const std::string& token) const
-{
+bool Head::has_token(const std::string& name, const std::string& token) const {
     return lower(find(name).value_or("")).find(token) != std::string::npos;
 }
 
-std::optional<Head> read_head(Wire& wire)
-{
+std::optional<Head> read_head(Wire& wire) {
     if (wire.at_end()) {
         return std::nullopt;
     }
@@ -187,8 +175,7 @@ std::optional<Head> read_head(Wire& wire)
     }
 }
 
-BodyFraming framing_of(const Head& head, Framing otherwise)
-{
+BodyFraming framing_of(const Head& head, Framing otherwise) {
     const auto length = head.number("content-length");
     const auto coding = head.find("transfer-encoding");
     if (length && coding) {
@@ -206,8 +193,7 @@ BodyFraming framing_of(const Head& head, Framing otherwise)
     return {otherwise, 0};
 }
 
-std::string framing_headers(const Body& body)
-{
+std::string framing_headers(const Body& body) {
     switch (body.framing) {
     case Framing::length:
         return fmt::format("Content-Length: {}\r\n", body.size);
@@ -218,18 +204,16 @@ std::string framing_headers(const Body& body)
     }
 }
 
-std::vector<std::byte> from_hex(const std::string& hex)
-{
+std::vector<std::byte> from_hex(const std::string& hex) {
     std::vector<std::byte> bytes;
     for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-        bytes.push_back(static_cast<std::byte>(
-            number_from(std::string_view(hex).substr(i, 2), 16, "hex")));
+        bytes.push_back(
+            static_cast<std::byte>(number_from(std::string_view(hex).substr(i, 2), 16, "hex")));
     }
     return bytes;
 }
 
-std::string to_hex(std::span<const std::byte> bytes)
-{
+std::string to_hex(std::span<const std::byte> bytes) {
     std::string hex;
     for (const std::byte byte : bytes) {
         hex += fmt::format("{:02x}", static_cast<unsigned>(byte));

@@ -29,14 +29,14 @@ struct Body {
 struct Answer {
     Body body;
     int status = 200;
-    bool early = false;       ///< before the request's body is read
-    bool leave_early = false; ///< the same, and close without reading it
-    bool slow = false;        ///< head and chunk lines a byte at a time
-    std::size_t drip = 0;     ///< payload in pieces of this size, with pauses
+    bool early = false;                       ///< before the request's body is read
+    bool leave_early = false;                 ///< the same, and close without reading it
+    bool slow = false;                        ///< head and chunk lines a byte at a time
+    std::size_t drip = 0;                     ///< payload in pieces of this size, with pauses
     std::optional<std::uint64_t> cut_after;   ///< FIN after so many bytes of body
     std::optional<std::uint64_t> reset_after; ///< RST after so many bytes of body
-    std::string replay;       ///< hex bytes that overwrite the body's start
-    std::string token_header; ///< hex bytes that become a header's value
+    std::string replay;                       ///< hex bytes that overwrite the body's start
+    std::string token_header;                 ///< hex bytes that become a header's value
 };
 
 /// One request and the answer that it asks for.

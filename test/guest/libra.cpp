@@ -14,28 +14,27 @@ namespace guest {
 namespace {
 
 /// The build directory, from this binary's own place in it (test/guest).
-std::filesystem::path build_directory()
-{
-    return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path().parent_path();
+std::filesystem::path build_directory() {
+    return std::filesystem::read_symlink("/proc/self/exe")
+        .parent_path()
+        .parent_path()
+        .parent_path();
 }
 
 std::uint64_t later_minus(const std::map<std::string, std::uint64_t>& earlier,
-                          const std::string& name, std::uint64_t later)
-{
+                          const std::string& name, std::uint64_t later) {
     const auto found = earlier.find(name);
     return later - (found == earlier.end() ? 0 : found->second);
 }
 
 void subtract(std::map<std::string, std::uint64_t>& from,
-              const std::map<std::string, std::uint64_t>& what)
-{
+              const std::map<std::string, std::uint64_t>& what) {
     for (auto& [name, value] : from) {
         value = later_minus(what, name, value);
     }
 }
 
-std::string list(const std::map<std::string, std::uint64_t>& values)
-{
+std::string list(const std::map<std::string, std::uint64_t>& values) {
     std::string text;
     for (const auto& [name, value] : values) {
         if (value != 0) {
@@ -47,8 +46,7 @@ std::string list(const std::map<std::string, std::uint64_t>& values)
 
 } // namespace
 
-std::uint64_t Figures::all_resets() const
-{
+std::uint64_t Figures::all_resets() const {
     std::uint64_t sum = 0;
     for (const auto& [name, value] : resets) {
         sum += value;
@@ -56,29 +54,29 @@ std::uint64_t Figures::all_resets() const
     return sum;
 }
 
-double Figures::copied_percent() const
-{
-    return forwarded() == 0 ? 100.0
-                            : 100.0 * static_cast<double>(copied()) /
-                                  static_cast<double>(forwarded());
+double Figures::copied_percent() const {
+    return forwarded() == 0
+               ? 100.0
+               : 100.0 * static_cast<double>(copied()) / static_cast<double>(forwarded());
 }
 
-std::string Figures::describe() const
-{
+std::string Figures::describe() const {
     return fmt::format("copied {:.2f} % of {} (rx {} copied, {} elided; tx {} copied, {} reused); "
                        "fallbacks:{}; resets:{}; counters:{}",
                        copied_percent(), forwarded(), rx_copied, rx_elided, tx_copied, tx_reused,
                        list(fallbacks), list(resets), list(counters));
 }
 
-Figures operator-(const Figures& later, const Figures& earlier)
-{
+Figures operator-(const Figures& later, const Figures& earlier) {
     Figures change = later;
     change.rx_copied -= earlier.rx_copied;
     change.rx_elided -= earlier.rx_elided;
     change.tx_copied -= earlier.tx_copied;
     change.tx_reused -= earlier.tx_reused;
     subtract(change.counters, earlier.counters);
+    for (const char* gauge : {"retained", "retained_peak", "live", "sent"}) {
+        change.counters.erase(gauge);
+    }
     subtract(change.fallbacks, earlier.fallbacks);
     subtract(change.resets, earlier.resets);
     return change;
@@ -86,31 +84,26 @@ Figures operator-(const Figures& later, const Figures& earlier)
 
 namespace libra_module {
 
-bool plain()
-{
+bool plain() {
     static const bool set = std::getenv("LIBRA_TEST_PLAIN") != nullptr;
     return set;
 }
 
-std::string libractl()
-{
+std::string libractl() {
     return build_directory() / "cli" / "libractl";
 }
 
-std::string parser_object()
-{
+std::string parser_object() {
     return build_directory() / "bpf" / "http1.bpf.o";
 }
 
-RunResult ctl(const std::vector<std::string>& arguments, const ProcessOptions& options)
-{
+RunResult ctl(const std::vector<std::string>& arguments, const ProcessOptions& options) {
     std::vector<std::string> argv = {libractl()};
     argv.insert(argv.end(), arguments.begin(), arguments.end());
     return run(argv, options);
 }
 
-std::string ctl_ok(const std::vector<std::string>& arguments)
-{
+std::string ctl_ok(const std::vector<std::string>& arguments) {
     const RunResult done = ctl(arguments);
     if (done.code != 0) {
         std::string line = "libractl";
@@ -122,14 +115,12 @@ std::string ctl_ok(const std::vector<std::string>& arguments)
     return done.out;
 }
 
-::libra::Client& client()
-{
+::libra::Client& client() {
     static ::libra::Client one;
     return one;
 }
 
-void load_parser()
-{
+void load_parser() {
     const auto loaded = client().parsers();
     if (std::none_of(loaded.begin(), loaded.end(),
                      [](const ::libra::Parser& p) { return p.name == "http1"; })) {
@@ -137,8 +128,7 @@ void load_parser()
     }
 }
 
-void unload_parser()
-{
+void unload_parser() {
     const auto loaded = client().parsers();
     if (std::any_of(loaded.begin(), loaded.end(),
                     [](const ::libra::Parser& p) { return p.name == "http1"; })) {
@@ -146,8 +136,7 @@ void unload_parser()
     }
 }
 
-Figures figures()
-{
+Figures figures() {
     Figures now;
     if (plain()) {
         return now;
@@ -172,8 +161,7 @@ Figures figures()
     return now;
 }
 
-bool gone()
-{
+bool gone() {
     return plain() || eventually([] {
                const ::libra::Config config = client().config();
                const Figures now = figures();
@@ -182,8 +170,7 @@ bool gone()
            });
 }
 
-std::string leftovers()
-{
+std::string leftovers() {
     if (plain()) {
         return {};
     }
@@ -200,16 +187,32 @@ std::string leftovers()
     }
     for (const ::libra::Socket& s : client().sockets()) {
         text += fmt::format("\n  socket of {}: {}:{} - {}:{} rx {} tx {}", s.pid, s.local.address,
-                            s.local.port, s.remote.address, s.remote.port,
-                            to_string(s.rx_state), to_string(s.tx_state));
+                            s.local.port, s.remote.address, s.remote.port, to_string(s.rx_state),
+                            to_string(s.tx_state));
     }
     return text;
 }
 
 } // namespace libra_module
 
-Attachment::Attachment(pid_t pid, const std::string& executable, const AttachOptions& options)
-{
+LimitScope::LimitScope(const ::libra::ConfigChange& change) {
+    if (!libra_module::plain()) {
+        const ::libra::Config config = libra_module::client().config();
+        before_.cap_total = config.cap_total;
+        before_.cap_domain = config.cap_domain;
+        before_.cap_user = config.cap_user;
+        before_.cap_sent = config.cap_sent;
+        libra_module::client().set_config(change);
+    }
+}
+
+LimitScope::~LimitScope() {
+    if (!libra_module::plain()) {
+        libra_module::client().set_config(before_);
+    }
+}
+
+Attachment::Attachment(pid_t pid, const std::string& executable, const AttachOptions& options) {
     if (libra_module::plain()) {
         return;
     }
@@ -233,21 +236,20 @@ Attachment::Attachment(pid_t pid, const std::string& executable, const AttachOpt
     try {
         policy_ = nlohmann::json::parse(answer).at("policy").get<std::uint32_t>();
     } catch (const nlohmann::json::exception& error) {
-        throw std::runtime_error(fmt::format("libractl attach --json: {}: {}", error.what(),
-                                             answer));
+        throw std::runtime_error(
+            fmt::format("libractl attach --json: {}: {}", error.what(), answer));
     }
 }
 
-Attachment::Attachment(Attachment&& other) noexcept : policy_(std::exchange(other.policy_, 0)) {}
+Attachment::Attachment(Attachment&& other) noexcept
+    : policy_(std::exchange(other.policy_, 0)) {}
 
-Attachment& Attachment::operator=(Attachment&& other) noexcept
-{
+Attachment& Attachment::operator=(Attachment&& other) noexcept {
     std::swap(policy_, other.policy_);
     return *this;
 }
 
-Attachment::~Attachment()
-{
+Attachment::~Attachment() {
     try {
         detach();
     } catch (const std::exception& error) {
@@ -255,8 +257,7 @@ Attachment::~Attachment()
     }
 }
 
-void Attachment::detach()
-{
+void Attachment::detach() {
     if (policy_ != 0) {
         libra_module::ctl_ok({"detach", "--id", std::to_string(std::exchange(policy_, 0))});
     }

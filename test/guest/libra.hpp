@@ -43,8 +43,8 @@ struct AttachOptions {
     std::string mode = "elide";
     std::uint32_t threshold = 0; ///< 0: the default
     bool accept_risk = false;
-    bool by_executable = false;  ///< and not by pid
-    std::string parser;          ///< empty: the default
+    bool by_executable = false; ///< and not by pid
+    std::string parser;         ///< empty: the default
 };
 
 namespace libra_module {
@@ -75,6 +75,18 @@ bool gone();
 std::string leftovers();
 
 } // namespace libra_module
+
+/// Limits that hold until the end of the scope.
+class LimitScope {
+public:
+    explicit LimitScope(const ::libra::ConfigChange& change);
+    LimitScope(const LimitScope&) = delete;
+    LimitScope& operator=(const LimitScope&) = delete;
+    ~LimitScope();
+
+private:
+    ::libra::ConfigChange before_;
+};
 
 /// An attached process; detached with its owner.
 class Attachment {

@@ -11,7 +11,7 @@
 namespace guest {
 
 struct LoadOptions {
-    int width = 3;
+    int width = 2;
     bool excuse_silence = false; ///< an answer that never began is no fault (reloads)
     ConnectOptions connect;
 };

@@ -25,8 +25,7 @@ class Progress : public Catch::EventListenerBase {
 public:
     using EventListenerBase::EventListenerBase;
 
-    void testCaseStarting(const Catch::TestCaseInfo& info) override
-    {
+    void testCaseStarting(const Catch::TestCaseInfo& info) override {
         fmt::print(stderr, "... {}\n", info.name);
     }
 };
@@ -34,8 +33,7 @@ CATCH_REGISTER_LISTENER(Progress)
 
 } // namespace
 
-int main(int argc, char** argv)
-{
+int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     if (argc > 1 && std::strcmp(argv[1], "--toy") == 0) {
         return guest::run_toy({argv + 2, argv + argc});

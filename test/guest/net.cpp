@@ -20,8 +20,7 @@
 namespace guest {
 namespace {
 
-void offloads_off(const Namespace& ns, const std::string& device)
-{
+void offloads_off(const Namespace& ns, const std::string& device) {
     const Namespace::Inside inside(ns);
     const Fd control(check(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), "socket"));
 
@@ -35,8 +34,7 @@ void offloads_off(const Namespace& ns, const std::string& device)
     }
 }
 
-void bad_line(const Namespace& ns, const std::string& device)
-{
+void bad_line(const Namespace& ns, const std::string& device) {
     ProcessOptions inside;
     inside.netns = ns.fd();
     const RunResult done = run({"tc", "qdisc", "add", "dev", device, "root", "netem", "delay",
@@ -49,13 +47,11 @@ void bad_line(const Namespace& ns, const std::string& device)
 
 } // namespace
 
-Fd Namespace::this_one()
-{
+Fd Namespace::this_one() {
     return Fd(check(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), "netns"));
 }
 
-Namespace::Namespace()
-{
+Namespace::Namespace() {
     // A thread of its own makes the namespace and dies: this one's stays as it is.
     std::thread([this] {
         if (::unshare(CLONE_NEWNET) == 0) {
@@ -68,18 +64,16 @@ Namespace::Namespace()
     ip("link set lo up\n");
 }
 
-Namespace::Inside::Inside(const Namespace& ns) : home_(this_one())
-{
+Namespace::Inside::Inside(const Namespace& ns)
+    : home_(this_one()) {
     check(::setns(ns.fd(), CLONE_NEWNET), "setns");
 }
 
-Namespace::Inside::~Inside()
-{
+Namespace::Inside::~Inside() {
     ::setns(home_.get(), CLONE_NEWNET);
 }
 
-void Namespace::ip(const std::string& batch) const
-{
+void Namespace::ip(const std::string& batch) const {
     ProcessOptions inside;
     inside.netns = fd_.get();
     const RunResult done = run({"ip", "-batch", "-"}, inside, batch);
@@ -88,15 +82,14 @@ void Namespace::ip(const std::string& batch) const
     }
 }
 
-Net::Net(const NetOptions& options) : options_(options)
-{
+Net::Net(const NetOptions& options)
+    : options_(options) {
     if (!options_.loopback) {
         join();
     }
 }
 
-void Net::join()
-{
+void Net::join() {
     const auto path = [](const Namespace& ns) {
         return fmt::format("/proc/{}/fd/{}", ::getpid(), ns.fd());
     };
@@ -131,24 +124,21 @@ void Net::join()
     }
 }
 
-std::string Net::proxy_address(bool v6) const
-{
+std::string Net::proxy_address(bool v6) const {
     if (options_.loopback) {
         return v6 ? "::1" : "127.0.0.1";
     }
     return v6 ? "fd77:1::2" : "10.77.1.2";
 }
 
-std::string Net::origin_address(bool v6) const
-{
+std::string Net::origin_address(bool v6) const {
     if (options_.loopback) {
         return v6 ? "::1" : "127.0.0.1";
     }
     return v6 ? "fd77:2::1" : "10.77.2.1";
 }
 
-std::string endpoint(const std::string& address, std::uint16_t port)
-{
+std::string endpoint(const std::string& address, std::uint16_t port) {
     return address.find(':') == std::string::npos ? fmt::format("{}:{}", address, port)
                                                   : fmt::format("[{}]:{}", address, port);
 }

@@ -34,7 +34,8 @@ public:
     void ip(const std::string& batch) const;
 
 private:
-    explicit Namespace(Fd fd) : fd_(std::move(fd)) {}
+    explicit Namespace(Fd fd)
+        : fd_(std::move(fd)) {}
     static Fd this_one();
 
     Fd fd_;

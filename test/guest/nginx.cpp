@@ -12,8 +12,7 @@
 namespace guest {
 namespace {
 
-std::string configuration(const ProxyConfig& c, const std::string& upstream)
-{
+std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     const std::string server = c.unix_upstream.empty() ? upstream : "unix:" + c.unix_upstream;
     std::string text = fmt::format("user root;\nworker_processes {};\npid nginx.pid;\n", c.workers);
     text += "error_log log notice;\nevents { worker_connections 1024; }\nhttp {\n"
@@ -47,30 +46,27 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream)
 class Nginx : public Proxy {
 public:
     Nginx(const Namespace& ns, const ProxyConfig& config, const std::string& upstream)
-        : Proxy(ns, config)
-    {
+        : Proxy(ns, config) {
         spew(directory_ + "/nginx.conf", configuration(config_, upstream));
         ProcessOptions options;
         options.netns = ns.fd();
         options.output = directory_ + "/stdout";
-        daemon_ = Process({"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g",
-                           "daemon off;"},
-                          options);
+        daemon_ = Process(
+            {"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g", "daemon off;"},
+            options);
         wait_until_listening();
         if (!eventually([this] { return workers().size() == std::size_t(config_.workers); })) {
             throw std::runtime_error("nginx has no workers: " + log());
         }
     }
 
-    std::vector<pid_t> workers() const override
-    {
+    std::vector<pid_t> workers() const override {
         return daemon_.running() ? children(daemon_.pid()) : std::vector<pid_t>{};
     }
 
     std::string executable() const override { return "/usr/sbin/nginx"; }
 
-    void reload() override
-    {
+    void reload() override {
         const std::vector<pid_t> before = workers();
         daemon_.signal(SIGHUP);
         const auto fresh = [&](pid_t pid) {
@@ -88,8 +84,7 @@ public:
 } // namespace
 
 std::unique_ptr<Proxy> start_nginx(const Namespace& ns, const ProxyConfig& config,
-                                   const std::string& upstream)
-{
+                                   const std::string& upstream) {
     return std::make_unique<Nginx>(ns, config, upstream);
 }
 

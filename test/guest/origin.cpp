@@ -19,30 +19,29 @@ struct Leave {
 
 } // namespace
 
-Origin::Origin(const Namespace& ns, std::uint16_t port) : Origin(listen_on(ns, port), port) {}
+Origin::Origin(const Namespace& ns, std::uint16_t port)
+    : Origin(listen_on(ns, port), port) {}
 
-Origin::Origin(Fd listener, std::uint16_t port) : listener_(std::move(listener)), port_(port)
-{
+Origin::Origin(Fd listener, std::uint16_t port)
+    : listener_(std::move(listener))
+    , port_(port) {
     for (int i = 0; i < thread_count; ++i) {
         threads_.emplace_back([this] { serve_all(); });
     }
 }
 
-Origin::~Origin()
-{
+Origin::~Origin() {
     stopping_ = true;
     ::shutdown(listener_.get(), SHUT_RDWR);
     drop_connections();
 }
 
-std::vector<std::string> Origin::failures() const
-{
+std::vector<std::string> Origin::failures() const {
     const std::lock_guard guard(lock_);
     return failures_;
 }
 
-void Origin::drop_connections()
-{
+void Origin::drop_connections() {
     const std::lock_guard guard(lock_);
     for (const int fd : open_) {
         const linger now{1, 0};
@@ -51,16 +50,14 @@ void Origin::drop_connections()
     }
 }
 
-void Origin::fail(const std::string& what)
-{
+void Origin::fail(const std::string& what) {
     const std::lock_guard guard(lock_);
     if (failures_.size() < 20) {
         failures_.push_back(what);
     }
 }
 
-void Origin::serve_all()
-{
+void Origin::serve_all() {
     for (;;) {
         const int fd = ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC);
         if (fd < 0) {
@@ -94,8 +91,7 @@ void Origin::serve_all()
     }
 }
 
-void Origin::serve(Wire& wire)
-{
+void Origin::serve(Wire& wire) {
     while (!stopping_) {
         const auto head = read_head(wire);
         if (!head || !serve_one(wire, *head)) {
@@ -104,8 +100,7 @@ void Origin::serve(Wire& wire)
     }
 }
 
-bool Origin::serve_one(Wire& wire, const Head& head)
-{
+bool Origin::serve_one(Wire& wire, const Head& head) {
     const auto space = head.first.find(' ');
     const auto last = head.first.rfind(' ');
     if (space == last || !head.first.substr(last).starts_with(" HTTP/1.")) {
@@ -155,8 +150,7 @@ bool Origin::serve_one(Wire& wire, const Head& head)
 }
 
 void Origin::respond(Wire& wire, const Answer& answer, const std::string& method, int minor,
-                     bool close, const BodyResult& body)
-{
+                     bool close, const BodyResult& body) {
     WriteStyle style;
     if (answer.slow) {
         style.step = 1;
@@ -171,10 +165,11 @@ void Origin::respond(Wire& wire, const Answer& answer, const std::string& method
     if (minor == 0 && sent.framing == Framing::chunked) {
         sent.framing = Framing::length;
     }
-    std::string head = fmt::format("HTTP/1.1 {} Some Reason\r\nX-Origin: 1\r\nX-Size: {}\r\n"
-                        "X-Received: {} {}\r\nContent-Type: application/octet-stream\r\n",
-                        answer.status, sent.size, body.bytes,
-                        body.wrong.empty() && body.complete ? "right" : "unchecked");
+    std::string head =
+        fmt::format("HTTP/1.1 {} Some Reason\r\nX-Origin: 1\r\nX-Size: {}\r\n"
+                    "X-Received: {} {}\r\nContent-Type: application/octet-stream\r\n",
+                    answer.status, sent.size, body.bytes,
+                    body.wrong.empty() && body.complete ? "right" : "unchecked");
     if (close) {
         head += "Connection: close\r\n";
     } else if (minor == 0) {
@@ -183,8 +178,9 @@ void Origin::respond(Wire& wire, const Answer& answer, const std::string& method
 
     if (!answer.token_header.empty()) {
         const auto token = from_hex(answer.token_header);
-        head += "X-Token: " + std::string(reinterpret_cast<const char*>(token.data()), token.size()) +
-                "\r\n";
+        head +=
+            "X-Token: " + std::string(reinterpret_cast<const char*>(token.data()), token.size()) +
+            "\r\n";
     }
 
     const bool bodyless = answer.status == 204 || answer.status == 304;

@@ -38,8 +38,8 @@ private:
     void serve_all();
     void serve(Wire& wire);
     bool serve_one(Wire& wire, const Head& head);
-    void respond(Wire& wire, const Answer& answer, const std::string& method, int minor,
-                 bool close, const BodyResult& body);
+    void respond(Wire& wire, const Answer& answer, const std::string& method, int minor, bool close,
+                 const BodyResult& body);
     void fail(const std::string& what);
 
     Fd listener_;

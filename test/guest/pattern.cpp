@@ -18,20 +18,17 @@ constexpr std::array<std::string_view, 3> hostile_text = {
     "\r\n0\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000\r\n",
 };
 
-std::uint64_t mix(std::uint64_t z)
-{
+std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
     return z ^ (z >> 31);
 }
 
-std::uint64_t word(std::uint64_t seed, std::uint64_t index)
-{
+std::uint64_t word(std::uint64_t seed, std::uint64_t index) {
     return mix(seed * golden + index);
 }
 
-void overlay(std::uint64_t offset, std::span<std::byte> out)
-{
+void overlay(std::uint64_t offset, std::span<std::byte> out) {
     const std::uint64_t end = offset + out.size();
     for (std::uint64_t slot = offset / hostile_stride; slot * hostile_stride < end; ++slot) {
         const std::string_view text = hostile_text[slot % hostile_text.size()];
@@ -46,8 +43,7 @@ void overlay(std::uint64_t offset, std::span<std::byte> out)
 
 } // namespace
 
-void Pattern::fill(std::uint64_t offset, std::span<std::byte> out) const
-{
+void Pattern::fill(std::uint64_t offset, std::span<std::byte> out) const {
     std::uint64_t at = offset;
     std::byte* to = out.data();
     std::size_t left = out.size();
@@ -68,8 +64,7 @@ void Pattern::fill(std::uint64_t offset, std::span<std::byte> out) const
 }
 
 std::optional<std::uint64_t> Pattern::mismatch(std::uint64_t offset,
-                                               std::span<const std::byte> in) const
-{
+                                               std::span<const std::byte> in) const {
     std::array<std::byte, 4096> expected;
     std::size_t done = 0;
 
@@ -87,14 +82,12 @@ std::optional<std::uint64_t> Pattern::mismatch(std::uint64_t offset,
     return std::nullopt;
 }
 
-std::uint64_t Dice::next()
-{
+std::uint64_t Dice::next() {
     state_ += golden;
     return mix(state_);
 }
 
-std::uint64_t Dice::between(std::uint64_t low, std::uint64_t high)
-{
+std::uint64_t Dice::between(std::uint64_t low, std::uint64_t high) {
     return low + next() % (high - low + 1);
 }
 

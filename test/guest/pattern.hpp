@@ -28,7 +28,8 @@ struct Pattern {
 /// A small deterministic generator for sizes and choices (splitmix64).
 class Dice {
 public:
-    explicit Dice(std::uint64_t seed) : state_(seed) {}
+    explicit Dice(std::uint64_t seed)
+        : state_(seed) {}
     std::uint64_t next();
     /// A number in [low, high].
     std::uint64_t between(std::uint64_t low, std::uint64_t high);

@@ -20,8 +20,7 @@ namespace {
 struct Pipe {
     Fd read;
     Fd write;
-    Pipe()
-    {
+    Pipe() {
         int ends[2];
         check(::pipe2(ends, O_CLOEXEC), "pipe");
         read = Fd(ends[0]);
@@ -30,8 +29,7 @@ struct Pipe {
 };
 
 /// Between fork and exec: system calls only.
-[[noreturn]] void become(char** argv, const ProcessOptions& options, int in, int out, int err)
-{
+[[noreturn]] void become(char** argv, const ProcessOptions& options, int in, int out, int err) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (in >= 0) {
         ::dup2(in, 0);
@@ -56,8 +54,7 @@ struct Pipe {
 }
 
 pid_t start(const std::vector<std::string>& argv, const ProcessOptions& options, int in, int out,
-            int err)
-{
+            int err) {
     std::vector<char*> args;
     for (const std::string& arg : argv) {
         args.push_back(const_cast<char*>(arg.c_str()));
@@ -71,20 +68,18 @@ pid_t start(const std::vector<std::string>& argv, const ProcessOptions& options,
     return pid;
 }
 
-int exit_code(int status)
-{
+int exit_code(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 } // namespace
 
-Process::Process(const std::vector<std::string>& argv, const ProcessOptions& options)
-{
+Process::Process(const std::vector<std::string>& argv, const ProcessOptions& options) {
     Fd log;
     if (!options.output.empty()) {
-        log = Fd(check(::open(options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-                              0644),
-                       options.output));
+        log = Fd(
+            check(::open(options.output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644),
+                  options.output));
     }
     if (options.pipes) {
         Pipe in;
@@ -98,13 +93,12 @@ Process::Process(const std::vector<std::string>& argv, const ProcessOptions& opt
 }
 
 Process::Process(Process&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), in_(std::move(other.in_)),
-      out_(std::move(other.out_)), pending_(std::move(other.pending_))
-{
-}
+    : pid_(std::exchange(other.pid_, -1))
+    , in_(std::move(other.in_))
+    , out_(std::move(other.out_))
+    , pending_(std::move(other.pending_)) {}
 
-Process& Process::operator=(Process&& other) noexcept
-{
+Process& Process::operator=(Process&& other) noexcept {
     if (this != &other) {
         kill();
         pid_ = std::exchange(other.pid_, -1);
@@ -115,20 +109,17 @@ Process& Process::operator=(Process&& other) noexcept
     return *this;
 }
 
-Process::~Process()
-{
+Process::~Process() {
     kill();
 }
 
-void Process::signal(int number) const
-{
+void Process::signal(int number) const {
     if (pid_ > 0) {
         ::kill(pid_, number);
     }
 }
 
-std::optional<int> Process::wait(std::chrono::milliseconds guard)
-{
+std::optional<int> Process::wait(std::chrono::milliseconds guard) {
     if (pid_ <= 0) {
         return std::nullopt;
     }
@@ -140,8 +131,7 @@ std::optional<int> Process::wait(std::chrono::milliseconds guard)
     return exit_code(status);
 }
 
-void Process::stop()
-{
+void Process::stop() {
     in_.reset();
     signal(SIGTERM);
     if (!wait(std::chrono::seconds(20))) {
@@ -149,8 +139,7 @@ void Process::stop()
     }
 }
 
-void Process::kill()
-{
+void Process::kill() {
     if (pid_ > 0) {
         ::kill(pid_, SIGKILL);
         ::waitpid(pid_, nullptr, 0);
@@ -158,14 +147,12 @@ void Process::kill()
     }
 }
 
-void Process::write_line(const std::string& line)
-{
+void Process::write_line(const std::string& line) {
     const std::string whole = line + "\n";
     check(::write(in_.get(), whole.data(), whole.size()), "write to child");
 }
 
-std::string Process::read_line()
-{
+std::string Process::read_line() {
     for (;;) {
         if (const auto end = pending_.find('\n'); end != std::string::npos) {
             std::string line = pending_.substr(0, end);
@@ -187,12 +174,10 @@ std::string Process::read_line()
 }
 
 RunResult run(const std::vector<std::string>& argv, const ProcessOptions& options,
-              const std::string& input)
-{
+              const std::string& input) {
     Pipe in;
     Pipe out;
-    const pid_t pid =
-        start(argv, options, in.read.get(), out.write.get(), out.write.get());
+    const pid_t pid = start(argv, options, in.read.get(), out.write.get(), out.write.get());
     in.read.reset();
     out.write.reset();
     if (!input.empty()) {
@@ -222,21 +207,18 @@ RunResult run(const std::vector<std::string>& argv, const ProcessOptions& option
     return result;
 }
 
-std::vector<pid_t> children(pid_t pid)
-{
+std::vector<pid_t> children(pid_t pid) {
     const std::string id = std::to_string(pid);
     std::istringstream list(slurp("/proc/" + id + "/task/" + id + "/children"));
     return {std::istream_iterator<pid_t>(list), std::istream_iterator<pid_t>()};
 }
 
-std::string slurp(const std::string& path)
-{
+std::string slurp(const std::string& path) {
     std::ifstream file(path);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-void spew(const std::string& path, const std::string& text)
-{
+void spew(const std::string& path, const std::string& text) {
     std::ofstream file(path, std::ios::trunc);
     file << text;
     if (!file.flush()) {

@@ -18,8 +18,7 @@ inline constexpr std::chrono::seconds hang_guard{30};
 
 /// Calls `done` until it says yes; false after the hang guard.
 template <typename Done>
-bool eventually(Done&& done, std::chrono::milliseconds guard = hang_guard)
-{
+bool eventually(Done&& done, std::chrono::milliseconds guard = hang_guard) {
     const auto end = std::chrono::steady_clock::now() + guard;
     useconds_t pause = 500;
     while (!done()) {
@@ -33,10 +32,10 @@ bool eventually(Done&& done, std::chrono::milliseconds guard = hang_guard)
 }
 
 struct ProcessOptions {
-    int netns = -1;            ///< network namespace to start in
-    bool pipes = false;        ///< connect stdin and stdout to this process
-    std::string output;        ///< file for stdout and stderr; empty: inherit
-    std::optional<uid_t> uid;  ///< become this user (and no capability)
+    int netns = -1;           ///< network namespace to start in
+    bool pipes = false;       ///< connect stdin and stdout to this process
+    std::string output;       ///< file for stdout and stderr; empty: inherit
+    std::optional<uid_t> uid; ///< become this user (and no capability)
 };
 
 /// A child that is killed with its owner.

@@ -12,8 +12,7 @@
 namespace guest {
 namespace {
 
-bool listens(pid_t pid, std::uint16_t port)
-{
+bool listens(pid_t pid, std::uint16_t port) {
     const std::string wanted = fmt::format(":{:04X}", port);
     for (const char* table : {"tcp", "tcp6"}) {
         std::istringstream lines(slurp(fmt::format("/proc/{}/net/{}", pid, table)));
@@ -29,15 +28,13 @@ bool listens(pid_t pid, std::uint16_t port)
 
 } // namespace
 
-ProxyConfig nginx_small()
-{
+ProxyConfig nginx_small() {
     ProxyConfig config;
     config.name = "nginx, 8 x 4K buffers";
     return config;
 }
 
-ProxyConfig nginx_large()
-{
+ProxyConfig nginx_large() {
     ProxyConfig config;
     config.name = "nginx, 16 x 64K buffers";
     config.buffers = 16;
@@ -46,8 +43,7 @@ ProxyConfig nginx_large()
     return config;
 }
 
-ProxyConfig nginx_unbuffered()
-{
+ProxyConfig nginx_unbuffered() {
     ProxyConfig config;
     config.name = "nginx, unbuffered, 1M buffer";
     config.buffering = false;
@@ -57,24 +53,21 @@ ProxyConfig nginx_unbuffered()
     return config;
 }
 
-ProxyConfig haproxy_16k()
-{
+ProxyConfig haproxy_16k() {
     ProxyConfig config;
     config.kind = ProxyKind::haproxy;
     config.name = "HAProxy, 16K buffers";
     return config;
 }
 
-ProxyConfig haproxy_64k()
-{
+ProxyConfig haproxy_64k() {
     ProxyConfig config = haproxy_16k();
     config.name = "HAProxy, 64K buffers";
     config.bufsize = 65536;
     return config;
 }
 
-std::vector<ProxyConfig> all_proxies()
-{
+std::vector<ProxyConfig> all_proxies() {
     ProxyConfig streaming = nginx_large();
     streaming.name = "nginx, 16 x 64K buffers, requests unbuffered";
     streaming.request_buffering = false;
@@ -88,8 +81,8 @@ std::vector<ProxyConfig> all_proxies()
     closing.name = "HAProxy, 16K buffers, http-server-close";
     closing.server_close = true;
 
-    return {nginx_small(), nginx_large(),  nginx_unbuffered(), streaming, old,
-            haproxy_16k(), haproxy_64k(), closing};
+    return {nginx_small(), nginx_large(), nginx_unbuffered(), streaming,
+            old,           haproxy_16k(), haproxy_64k(),      closing};
 }
 
 std::unique_ptr<Proxy> start_nginx(const Namespace& ns, const ProxyConfig& config,
@@ -98,36 +91,33 @@ std::unique_ptr<Proxy> start_haproxy(const Namespace& ns, const ProxyConfig& con
                                      const std::string& upstream);
 
 std::unique_ptr<Proxy> Proxy::start(const Namespace& ns, const ProxyConfig& config,
-                                    const std::string& upstream)
-{
+                                    const std::string& upstream) {
     return config.kind == ProxyKind::nginx ? start_nginx(ns, config, upstream)
                                            : start_haproxy(ns, config, upstream);
 }
 
-Proxy::Proxy(const Namespace& ns, ProxyConfig config) : ns_(ns), config_(std::move(config))
-{
+Proxy::Proxy(const Namespace& ns, ProxyConfig config)
+    : ns_(ns)
+    , config_(std::move(config)) {
     static int count = 0;
     directory_ = fmt::format("/tmp/libra-guest.{}/proxy{}", ::getpid(), ++count);
     std::filesystem::create_directories(directory_);
 }
 
-void Proxy::wait_until_listening() const
-{
+void Proxy::wait_until_listening() const {
     if (!eventually([this] { return listens(daemon_.pid(), port) && !workers().empty(); })) {
         throw std::runtime_error(config_.name + " does not start: " + log());
     }
 }
 
-void Proxy::stop()
-{
+void Proxy::stop() {
     daemon_.stop();
     for (Process& old : retired_) {
         old.stop();
     }
 }
 
-void Proxy::kill()
-{
+void Proxy::kill() {
     for (const pid_t worker : workers()) {
         ::kill(worker, SIGKILL);
     }
@@ -137,13 +127,11 @@ void Proxy::kill()
     }
 }
 
-std::string Proxy::log() const
-{
+std::string Proxy::log() const {
     return slurp(directory_ + "/log");
 }
 
-const Certificate& certificate()
-{
+const Certificate& certificate() {
     static const Certificate made = [] {
         const std::string directory = fmt::format("/tmp/libra-guest.{}", ::getpid());
         std::filesystem::create_directories(directory);
@@ -152,8 +140,8 @@ const Certificate& certificate()
         quiet.output = directory + "/openssl.log";
         const RunResult done =
             run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj",
-                 "/CN=libra.test", "-keyout", files.key, "-out", files.certificate});
+                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=libra.test",
+                 "-keyout", files.key, "-out", files.certificate});
         if (done.code != 0) {
             throw std::runtime_error("openssl req: " + done.out);
         }

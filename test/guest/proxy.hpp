@@ -18,23 +18,23 @@ struct ProxyConfig {
     std::string name = "nginx"; ///< for people
 
     // nginx
-    bool buffering = true;           ///< proxy_buffering
-    bool request_buffering = true;   ///< proxy_request_buffering
-    int buffers = 8;                 ///< proxy_buffers: how many
-    int buffer_kb = 4;               ///< proxy_buffers and proxy_buffer_size: of what size
-    int body_buffer_kb = 16;         ///< client_body_buffer_size
-    int workers = 1;                 ///< worker_processes, or HAProxy's nbthread
-    bool https_front = false;        ///< listen ssl on https_port as well
-    bool https_upstream = false;     ///< proxy_pass https
+    bool buffering = true;         ///< proxy_buffering
+    bool request_buffering = true; ///< proxy_request_buffering
+    int buffers = 8;               ///< proxy_buffers: how many
+    int buffer_kb = 4;             ///< proxy_buffers and proxy_buffer_size: of what size
+    int body_buffer_kb = 16;       ///< client_body_buffer_size
+    int workers = 1;               ///< worker_processes, or HAProxy's nbthread
+    bool https_front = false;      ///< listen ssl on https_port as well
+    bool https_upstream = false;   ///< proxy_pass https
 
     // HAProxy
-    int bufsize = 16384;             ///< tune.bufsize
-    bool server_close = false;       ///< option http-server-close
+    int bufsize = 16384;       ///< tune.bufsize
+    bool server_close = false; ///< option http-server-close
 
     // both
-    int upstream_minor = 1;          ///< HTTP/1.minor to the origin (nginx)
+    int upstream_minor = 1; ///< HTTP/1.minor to the origin (nginx)
     bool upstream_keepalive = true;
-    std::string unix_upstream;       ///< path of a socket instead of TCP
+    std::string unix_upstream; ///< path of a socket instead of TCP
     bool v6_upstream = false;
 };
 

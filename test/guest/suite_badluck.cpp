@@ -12,13 +12,11 @@ namespace {
 
 constexpr std::uint64_t mega = 1 << 20;
 
-std::vector<ProxyConfig> some_proxies()
-{
+std::vector<ProxyConfig> some_proxies() {
     return {nginx_small(), nginx_unbuffered(), haproxy_16k()};
 }
 
-ConnectOptions slow_reader()
-{
+ConnectOptions slow_reader() {
     ConnectOptions options;
     options.rcvbuf = 8192;
     options.read = {4000, 300};
@@ -26,8 +24,7 @@ ConnectOptions slow_reader()
 }
 
 /// Such an exchange must not come to its end, and must not look as if it had.
-void expect_cut(Rig& rig, const Exchange& what)
-{
+void expect_cut(Rig& rig, const Exchange& what) {
     Client client = rig.connect();
     const Reply reply = client.exchange(what);
     if (!reply.wrong.empty()) {
@@ -39,15 +36,13 @@ void expect_cut(Rig& rig, const Exchange& what)
 }
 
 /// What the origin or the client broke off must not trouble what follows.
-void still_works(Rig& rig)
-{
+void still_works(Rig& rig) {
     rig.talk({get(100'000), post(100'000), get(100'000, Framing::chunked), post(mega)});
 }
 
 } // namespace
 
-TEST_CASE("A reader with an 8 KB buffer", "[badluck]")
-{
+TEST_CASE("A reader with an 8 KB buffer", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -63,8 +58,7 @@ TEST_CASE("A reader with an 8 KB buffer", "[badluck]")
     }
 }
 
-TEST_CASE("Senders that give heads and chunk lines a byte at a time", "[badluck]")
-{
+TEST_CASE("Senders that give heads and chunk lines a byte at a time", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -84,8 +78,7 @@ TEST_CASE("Senders that give heads and chunk lines a byte at a time", "[badluck]
     }
 }
 
-TEST_CASE("Senders that let payload drip", "[badluck]")
-{
+TEST_CASE("Senders that let payload drip", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -105,8 +98,7 @@ TEST_CASE("Senders that let payload drip", "[badluck]")
     }
 }
 
-TEST_CASE("The upstream is gone before the client has drained", "[badluck]")
-{
+TEST_CASE("The upstream is gone before the client has drained", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -121,8 +113,7 @@ TEST_CASE("The upstream is gone before the client has drained", "[badluck]")
 }
 
 TEST_CASE("An upstream that ends or resets inside a body never looks like a whole one",
-          "[badluck]")
-{
+          "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -141,8 +132,7 @@ TEST_CASE("An upstream that ends or resets inside a body never looks like a whol
     }
 }
 
-TEST_CASE("Clients that leave or reset inside a body", "[badluck]")
-{
+TEST_CASE("Clients that leave or reset inside a body", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -166,8 +156,7 @@ TEST_CASE("Clients that leave or reset inside a body", "[badluck]")
     }
 }
 
-TEST_CASE("A proxy killed with payload retained leaves nothing", "[badluck]")
-{
+TEST_CASE("A proxy killed with payload retained leaves nothing", "[badluck]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);

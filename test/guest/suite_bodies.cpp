@@ -14,11 +14,22 @@ constexpr std::uint64_t kilo = 1024;
 constexpr std::uint64_t mega = 1024 * kilo;
 
 /// The sizes that every framing is tried with, and some random ones.
-std::vector<std::uint64_t> sizes(std::uint64_t seed)
-{
-    std::vector<std::uint64_t> all = {0,    1,        15,        16,        17,
-                                      100,  kilo,     4 * kilo,  threshold - 1, threshold,
-                                      threshold + 1, 64 * kilo, 256 * kilo, mega, 4 * mega + 3};
+std::vector<std::uint64_t> sizes(std::uint64_t seed) {
+    std::vector<std::uint64_t> all = {0,
+                                      1,
+                                      15,
+                                      16,
+                                      17,
+                                      100,
+                                      kilo,
+                                      4 * kilo,
+                                      threshold - 1,
+                                      threshold,
+                                      threshold + 1,
+                                      64 * kilo,
+                                      256 * kilo,
+                                      mega,
+                                      4 * mega + 3};
     Dice dice(seed);
     for (int i = 0; i < 4; ++i) {
         all.push_back(dice.between(1, 300'000));
@@ -26,15 +37,13 @@ std::vector<std::uint64_t> sizes(std::uint64_t seed)
     return all;
 }
 
-std::vector<ProxyConfig> some_proxies()
-{
+std::vector<ProxyConfig> some_proxies() {
     return {nginx_small(), nginx_unbuffered(), haproxy_16k()};
 }
 
 /// Each proxy forwards what `make` gives for each size; kept connections.
 template <typename Make>
-void for_all_sizes(std::uint64_t limit, Make&& make)
-{
+void for_all_sizes(std::uint64_t limit, Make&& make) {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -49,15 +58,15 @@ void for_all_sizes(std::uint64_t limit, Make&& make)
     }
 }
 
-void short_connections(const ProxyConfig& config)
-{
+void short_connections(const ProxyConfig& config) {
     constexpr int width = 8;
     constexpr int each = 250;
     Rig rig(config);
     in_threads(width, rig.faults, [&](int thread) {
         Dice dice(static_cast<std::uint64_t>(thread) + 1);
         for (int i = 0; i < each; ++i) {
-            Exchange what = i % 4 == 3 ? post(dice.between(0, 20'000)) : get(dice.between(0, 20'000));
+            Exchange what =
+                i % 4 == 3 ? post(dice.between(0, 20'000)) : get(dice.between(0, 20'000));
             what.close = i % 2 == 0;
             rig.talk({what});
         }
@@ -68,13 +77,11 @@ void short_connections(const ProxyConfig& config)
 
 } // namespace
 
-TEST_CASE("Responses with Content-Length of every size", "[bodies]")
-{
+TEST_CASE("Responses with Content-Length of every size", "[bodies]") {
     for_all_sizes(5 * mega, [](auto& all, std::uint64_t size) { all.push_back(get(size)); });
 }
 
-TEST_CASE("Chunked responses of every size, in tiny, large and random chunks", "[bodies]")
-{
+TEST_CASE("Chunked responses of every size, in tiny, large and random chunks", "[bodies]") {
     for_all_sizes(5 * mega, [](auto& all, std::uint64_t size) {
         for (const Chunks chunks : {Chunks::tiny, Chunks::large, Chunks::random}) {
             if (chunks == Chunks::tiny && size > 100'000) {
@@ -88,8 +95,7 @@ TEST_CASE("Chunked responses of every size, in tiny, large and random chunks", "
     });
 }
 
-TEST_CASE("Responses that end with the connection, of every size", "[bodies]")
-{
+TEST_CASE("Responses that end with the connection, of every size", "[bodies]") {
     for_all_sizes(5 * mega, [](auto& all, std::uint64_t size) {
         all.push_back(get(size, Framing::close));
         all.push_back(get(size, Framing::close));
@@ -97,16 +103,14 @@ TEST_CASE("Responses that end with the connection, of every size", "[bodies]")
     });
 }
 
-TEST_CASE("Requests with Content-Length of every size", "[bodies]")
-{
+TEST_CASE("Requests with Content-Length of every size", "[bodies]") {
     for_all_sizes(5 * mega, [](auto& all, std::uint64_t size) {
         all.push_back(post(size));
         all.back().answer.body.size = size / 3;
     });
 }
 
-TEST_CASE("Chunked requests of every size, in tiny, large and random chunks", "[bodies]")
-{
+TEST_CASE("Chunked requests of every size, in tiny, large and random chunks", "[bodies]") {
     for_all_sizes(5 * mega, [](auto& all, std::uint64_t size) {
         for (const Chunks chunks : {Chunks::tiny, Chunks::large, Chunks::random}) {
             if (chunks == Chunks::tiny && size > 100'000) {
@@ -120,8 +124,7 @@ TEST_CASE("Chunked requests of every size, in tiny, large and random chunks", "[
     });
 }
 
-TEST_CASE("The threshold decides what is left in the kernel", "[bodies]")
-{
+TEST_CASE("The threshold decides what is left in the kernel", "[bodies]") {
     for (const std::uint32_t limit : {4096U, 16384U, 100'000U}) {
         RigOptions options;
         options.attach.threshold = limit;
@@ -141,8 +144,7 @@ TEST_CASE("The threshold decides what is left in the kernel", "[bodies]")
     }
 }
 
-TEST_CASE("HEAD, 204 and 304 between large bodies on one connection", "[bodies]")
-{
+TEST_CASE("HEAD, 204 and 304 between large bodies on one connection", "[bodies]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -168,8 +170,7 @@ TEST_CASE("HEAD, 204 and 304 between large bodies on one connection", "[bodies]"
     }
 }
 
-TEST_CASE("Requests that wait for 100 Continue", "[bodies]")
-{
+TEST_CASE("Requests that wait for 100 Continue", "[bodies]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -186,8 +187,7 @@ TEST_CASE("Requests that wait for 100 Continue", "[bodies]")
     }
 }
 
-TEST_CASE("Answers that come before the request's body has been read", "[bodies]")
-{
+TEST_CASE("Answers that come before the request's body has been read", "[bodies]") {
     ProxyConfig streaming = nginx_large();
     streaming.request_buffering = false;
     for (const ProxyConfig& config : {nginx_small(), streaming, haproxy_16k()}) {
@@ -215,8 +215,7 @@ TEST_CASE("Answers that come before the request's body has been read", "[bodies]
     }
 }
 
-TEST_CASE("Pipelined requests are answered in order", "[bodies]")
-{
+TEST_CASE("Pipelined requests are answered in order", "[bodies]") {
     for (const ProxyConfig& config : some_proxies()) {
         INFO(config.name);
         Rig rig(config);
@@ -247,10 +246,9 @@ TEST_CASE("Pipelined requests are answered in order", "[bodies]")
     }
 }
 
-TEST_CASE("Sixteen connections at once", "[bodies]")
-{
-    for (const ProxyConfig& config : {nginx_small(), nginx_unbuffered(), haproxy_16k(),
-                                      haproxy_64k()}) {
+TEST_CASE("Sixteen connections at once", "[bodies]") {
+    for (const ProxyConfig& config :
+         {nginx_small(), nginx_unbuffered(), haproxy_16k(), haproxy_64k()}) {
         INFO(config.name);
         Rig rig(config);
         in_threads(16, rig.faults, [&](int thread) {
@@ -269,12 +267,10 @@ TEST_CASE("Sixteen connections at once", "[bodies]")
     }
 }
 
-TEST_CASE("Two thousand short connections through nginx", "[bodies]")
-{
+TEST_CASE("Two thousand short connections through nginx", "[bodies]") {
     short_connections(nginx_large());
 }
 
-TEST_CASE("Two thousand short connections through HAProxy", "[bodies]")
-{
+TEST_CASE("Two thousand short connections through HAProxy", "[bodies]") {
     short_connections(haproxy_16k());
 }

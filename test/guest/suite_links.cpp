@@ -8,8 +8,7 @@ using namespace guest;
 
 namespace {
 
-std::vector<Exchange> mixture()
-{
+std::vector<Exchange> mixture() {
     std::vector<Exchange> all;
     for (const std::uint64_t size : {0, 1, 1000, 16384, 65536, 100'001, 700'000}) {
         all.push_back(get(size));
@@ -22,8 +21,7 @@ std::vector<Exchange> mixture()
 
 enum class Savings { full, some, none };
 
-void over(const NetOptions& net, Savings savings, std::uint64_t large = 1 << 20)
-{
+void over(const NetOptions& net, Savings savings, std::uint64_t large = 1 << 20) {
     for (const ProxyConfig& config : {nginx_large(), haproxy_16k()}) {
         INFO(config.name);
         RigOptions options;
@@ -48,42 +46,36 @@ void over(const NetOptions& net, Savings savings, std::uint64_t large = 1 << 20)
 
 } // namespace
 
-TEST_CASE("Over the loopback device", "[links]")
-{
+TEST_CASE("Over the loopback device", "[links]") {
     NetOptions net;
     net.loopback = true;
     over(net, Savings::full);
 }
 
-TEST_CASE("Over veth", "[links]")
-{
+TEST_CASE("Over veth", "[links]") {
     over({}, Savings::full);
 }
 
 TEST_CASE("Over veth without TSO, GSO, GRO, scatter-gather and checksums: all is copied",
-          "[links]")
-{
+          "[links]") {
     NetOptions net;
     net.offloads = false;
     over(net, Savings::none);
 }
 
-TEST_CASE("Over links with an MTU of 576", "[links]")
-{
+TEST_CASE("Over links with an MTU of 576", "[links]") {
     NetOptions net;
     net.mtu = 576;
     over(net, Savings::some);
 }
 
-TEST_CASE("Over links with an MTU of 9000", "[links]")
-{
+TEST_CASE("Over links with an MTU of 9000", "[links]") {
     NetOptions net;
     net.mtu = 9000;
     over(net, Savings::full);
 }
 
-TEST_CASE("Over links that lose 1 % and reorder a quarter", "[links]")
-{
+TEST_CASE("Over links that lose 1 % and reorder a quarter", "[links]") {
     NetOptions net;
     net.bad_line = true;
     over(net, Savings::some);

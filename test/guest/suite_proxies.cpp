@@ -9,8 +9,7 @@ using namespace guest;
 
 namespace {
 
-std::vector<Exchange> table(int minor, bool close)
-{
+std::vector<Exchange> table(int minor, bool close) {
     std::vector<Exchange> all;
     for (const std::uint64_t size : {0, 1, 100, 4096, 16384, 16385, 65536, 200001}) {
         all.push_back(get(size));
@@ -27,8 +26,7 @@ std::vector<Exchange> table(int minor, bool close)
     return all;
 }
 
-void forward_all(ProxyConfig config)
-{
+void forward_all(ProxyConfig config) {
     Rig rig(config);
 
     // The first connection is new, so everything that follows has been seen from its start.
@@ -45,56 +43,46 @@ void forward_all(ProxyConfig config)
     rig.finish();
 }
 
-ProxyConfig variant(std::size_t index)
-{
+ProxyConfig variant(std::size_t index) {
     return all_proxies().at(index);
 }
 
 } // namespace
 
-TEST_CASE("nginx with 8 x 4K buffers forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("nginx with 8 x 4K buffers forwards bodies without copying", "[proxies]") {
     forward_all(variant(0));
 }
 
-TEST_CASE("nginx with 16 x 64K buffers forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("nginx with 16 x 64K buffers forwards bodies without copying", "[proxies]") {
     forward_all(variant(1));
 }
 
-TEST_CASE("nginx unbuffered with a 1M buffer forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("nginx unbuffered with a 1M buffer forwards bodies without copying", "[proxies]") {
     forward_all(variant(2));
 }
 
-TEST_CASE("nginx with requests unbuffered forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("nginx with requests unbuffered forwards bodies without copying", "[proxies]") {
     forward_all(variant(3));
 }
 
 TEST_CASE("nginx that speaks HTTP/1.0 to its upstream forwards bodies without copying",
-          "[proxies]")
-{
+          "[proxies]") {
     forward_all(variant(4));
 }
 
-TEST_CASE("HAProxy with 16K buffers forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("HAProxy with 16K buffers forwards bodies without copying", "[proxies]") {
     forward_all(variant(5));
 }
 
-TEST_CASE("HAProxy with 64K buffers forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("HAProxy with 64K buffers forwards bodies without copying", "[proxies]") {
     forward_all(variant(6));
 }
 
-TEST_CASE("HAProxy with http-server-close forwards bodies without copying", "[proxies]")
-{
+TEST_CASE("HAProxy with http-server-close forwards bodies without copying", "[proxies]") {
     forward_all(variant(7));
 }
 
-TEST_CASE("An upstream over IPv6 is as good as one over IPv4", "[proxies]")
-{
+TEST_CASE("An upstream over IPv6 is as good as one over IPv4", "[proxies]") {
     for (ProxyConfig config : {nginx_large(), haproxy_64k()}) {
         config.v6_upstream = true;
         Rig rig(config);
@@ -104,8 +92,7 @@ TEST_CASE("An upstream over IPv6 is as good as one over IPv4", "[proxies]")
     }
 }
 
-TEST_CASE("Two workers of nginx and two threads of HAProxy forward without copying", "[proxies]")
-{
+TEST_CASE("Two workers of nginx and two threads of HAProxy forward without copying", "[proxies]") {
     for (ProxyConfig config : {nginx_large(), haproxy_64k()}) {
         config.workers = 2;
         Rig rig(config);

@@ -20,22 +20,19 @@ struct Step {
     std::vector<std::string> calls;
 };
 
-std::string body(std::size_t offset, std::size_t size)
-{
+std::string body(std::size_t offset, std::size_t size) {
     std::string bytes(size, '\0');
     Pattern{77}.fill(offset, std::as_writable_bytes(std::span(bytes)));
     return bytes;
 }
 
-std::string request(std::size_t length)
-{
-    return "POST /sink HTTP/1.1\r\nHost: libra.test\r\nContent-Length: " +
-           std::to_string(length) + "\r\n\r\n";
+std::string request(std::size_t length) {
+    return "POST /sink HTTP/1.1\r\nHost: libra.test\r\nContent-Length: " + std::to_string(length) +
+           "\r\n\r\n";
 }
 
 /// Everything that was sent is in the toy's receive queue.
-void settle(int fd)
-{
+void settle(int fd) {
     eventually([fd] {
         int left = 1;
         ::ioctl(fd, SIOCOUTQ, &left);
@@ -44,8 +41,7 @@ void settle(int fd)
 }
 
 std::vector<std::string> play(const Net& net, const std::vector<Step>& steps, bool attached,
-                              bool end)
-{
+                              bool end) {
     Toy toy(net.proxy(), {"calls", std::to_string(port)});
     Attachment attachment;
     if (attached) {
@@ -77,8 +73,7 @@ std::vector<std::string> play(const Net& net, const std::vector<Step>& steps, bo
     return transcript;
 }
 
-void same_as_plain(const std::vector<Step>& steps, bool end = false, bool elides = true)
-{
+void same_as_plain(const std::vector<Step>& steps, bool end = false, bool elides = true) {
     const Net net;
     const auto expected = play(net, steps, false, end);
     const Figures before = libra_module::figures();
@@ -95,8 +90,7 @@ void same_as_plain(const std::vector<Step>& steps, bool end = false, bool elides
 } // namespace
 
 TEST_CASE("An edge-triggered reader that trusts short reads gets the counts of plain TCP",
-          "[sockets]")
-{
+          "[sockets]") {
     for (const std::size_t size : {1000, 4096, 16384, 65536, 200'000}) {
         const std::string call = "edge " + std::to_string(size);
         same_as_plain({{request(150'000) + body(0, 3000), {call}},
@@ -111,68 +105,60 @@ TEST_CASE("An edge-triggered reader that trusts short reads gets the counts of p
     }
 }
 
-TEST_CASE("The same over chunked bodies", "[sockets]")
-{
+TEST_CASE("The same over chunked bodies", "[sockets]") {
     const std::string head =
         "POST /sink HTTP/1.1\r\nHost: libra.test\r\nTransfer-Encoding: chunked\r\n\r\n";
     for (const std::size_t size : {1000, 16384, 200'000}) {
         const std::string call = "edge " + std::to_string(size);
-        same_as_plain({{head + "7530\r\n" + body(0, 30'000), {call}},
-                       {"\r\n", {call}},
-                       {"9c40\r\n" + body(30'000, 20'000), {call}},
-                       {body(50'000, 20'000) + "\r\n1;x=y\r\n" + body(70'000, 1) + "\r\n4e20\r",
-                        {call}},
-                       {"\n" + body(70'001, 20'000) + "\r\n0\r\n", {call}},
-                       {"X: y\r\n\r\n" + head + "2710\r\n" + body(0, 10'000), {call}},
-                       {"\r\n0\r\n\r\n", {call}}},
-                      true);
+        same_as_plain(
+            {{head + "7530\r\n" + body(0, 30'000), {call}},
+             {"\r\n", {call}},
+             {"9c40\r\n" + body(30'000, 20'000), {call}},
+             {body(50'000, 20'000) + "\r\n1;x=y\r\n" + body(70'000, 1) + "\r\n4e20\r", {call}},
+             {"\n" + body(70'001, 20'000) + "\r\n0\r\n", {call}},
+             {"X: y\r\n\r\n" + head + "2710\r\n" + body(0, 10'000), {call}},
+             {"\r\n0\r\n\r\n", {call}}},
+            true);
     }
 }
 
-TEST_CASE("MSG_PEEK shows the bytes themselves and takes none", "[sockets]")
-{
+TEST_CASE("MSG_PEEK shows the bytes themselves and takes none", "[sockets]") {
     same_as_plain({{request(100'000) + body(0, 50'000),
                     {"peek 10", "peek 40000", "peek 100000", "recv 1000", "peek 1000",
                      "peek 100000", "recv 30000", "peek 30000", "recv 100000", "peek 10"}},
                    {body(50'000, 50'000), {"peek 60000", "recv 60000", "recv 10"}}});
 }
 
-TEST_CASE("FIONREAD and poll tell what plain TCP tells", "[sockets]")
-{
-    same_as_plain({{request(60'000), {"fionread", "poll", "recv 20", "fionread", "recv 1000",
-                                      "fionread", "poll"}},
-                   {body(0, 60'000), {"fionread", "poll", "recv 20000", "fionread", "recv 39999",
-                                      "fionread", "poll", "recv 1", "fionread", "poll",
-                                      "recv 1"}}},
+TEST_CASE("FIONREAD and poll tell what plain TCP tells", "[sockets]") {
+    same_as_plain({{request(60'000),
+                    {"fionread", "poll", "recv 20", "fionread", "recv 1000", "fionread", "poll"}},
+                   {body(0, 60'000),
+                    {"fionread", "poll", "recv 20000", "fionread", "recv 39999", "fionread", "poll",
+                     "recv 1", "fionread", "poll", "recv 1"}}},
                   true);
 }
 
 TEST_CASE("SO_RCVLOWAT, MSG_WAITALL, MSG_TRUNC and SO_RCVTIMEO are those of plain TCP",
-          "[sockets]")
-{
+          "[sockets]") {
     same_as_plain(
         {{request(100'000) + body(0, 30'000),
           {"lowat 20000", "poll", "recv 15000", "poll", "lowat 1", "poll", "waitall 10000"}},
          {body(30'000, 30'000),
-          {"timeo 100", "waitall 20000", "recv-blocking 100000", "recv-blocking 10",
-           "recv 10"}},
+          {"timeo 100", "waitall 20000", "recv-blocking 100000", "recv-blocking 10", "recv 10"}},
          {body(60'000, 40'000), {"timeo 100", "trunc 10000", "waitall 100000", "fionread"}}});
 }
 
-TEST_CASE("Reads into several buffers give the counts of plain TCP", "[sockets]")
-{
+TEST_CASE("Reads into several buffers give the counts of plain TCP", "[sockets]") {
     same_as_plain({{request(120'000) + body(0, 60'000), {"readv", "readv"}},
                    {body(60'000, 60'000), {"readv", "readv"}}});
 }
 
-TEST_CASE("A socket that is shut down for reading says so as plain TCP does", "[sockets]")
-{
-    same_as_plain({{request(50'000) + body(0, 20'000), {"recv 10000", "shutdown", "recv 20000",
-                                                        "recv 10", "poll"}}});
+TEST_CASE("A socket that is shut down for reading says so as plain TCP does", "[sockets]") {
+    same_as_plain({{request(50'000) + body(0, 20'000),
+                    {"recv 10000", "shutdown", "recv 20000", "recv 10", "poll"}}});
 }
 
-TEST_CASE("ss -tie names the ULP and its state", "[sockets]")
-{
+TEST_CASE("ss -tie names the ULP and its state", "[sockets]") {
     Rig rig(nginx_large());
     Client client = rig.connect();
     const Exchange what = get(100'000);

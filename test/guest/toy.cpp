@@ -8,8 +8,7 @@
 
 namespace guest {
 
-int run_toy(const std::vector<std::string>& arguments)
-{
+int run_toy(const std::vector<std::string>& arguments) {
     try {
         if (!arguments.empty() && arguments[0] == "relay") {
             return relay_toy(arguments);
@@ -24,8 +23,7 @@ int run_toy(const std::vector<std::string>& arguments)
     return 2;
 }
 
-Toy::Toy(const Namespace& ns, std::vector<std::string> arguments)
-{
+Toy::Toy(const Namespace& ns, std::vector<std::string> arguments) {
     ProcessOptions options;
     options.netns = ns.fd();
     options.pipes = true;
@@ -36,8 +34,7 @@ Toy::Toy(const Namespace& ns, std::vector<std::string> arguments)
     }
 }
 
-std::string Toy::ask(const std::string& line)
-{
+std::string Toy::ask(const std::string& line) {
     process_.write_line(line);
     return process_.read_line();
 }

@@ -27,13 +27,11 @@ namespace {
 
 constexpr std::size_t room = 1 << 20;
 
-std::string result(ssize_t value)
-{
+std::string result(ssize_t value) {
     return value < 0 ? std::strerror(errno) : std::to_string(value);
 }
 
-std::uint64_t hash(const char* bytes, std::size_t size)
-{
+std::uint64_t hash(const char* bytes, std::size_t size) {
     std::uint64_t sum = 14695981039346656037ULL;
     for (std::size_t i = 0; i < size; ++i) {
         sum = (sum ^ static_cast<unsigned char>(bytes[i])) * 1099511628211ULL;
@@ -42,8 +40,7 @@ std::uint64_t hash(const char* bytes, std::size_t size)
 }
 
 /// Puts the socket into a new sockmap.
-std::string into_sockmap(int fd)
-{
+std::string into_sockmap(int fd) {
     bpf_attr make{};
     make.map_type = BPF_MAP_TYPE_SOCKMAP;
     make.key_size = sizeof(std::uint32_t);
@@ -64,21 +61,21 @@ std::string into_sockmap(int fd)
 
 class Calls {
 public:
-    explicit Calls(int fd) : fd_(fd), buffer_(room, '.')
-    {
+    explicit Calls(int fd)
+        : fd_(fd)
+        , buffer_(room, '.') {
         epoll_ = Fd(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create"));
         epoll_event edge{EPOLLIN | EPOLLRDHUP | EPOLLET, {}};
         check(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd_, &edge), "epoll_ctl");
     }
 
-    std::string call(const std::string& command)
-    {
+    std::string call(const std::string& command) {
         std::istringstream words(command);
         std::string name;
         std::string argument;
         words >> name >> argument;
-        const std::size_t size = std::min<std::size_t>(std::strtoul(argument.c_str(), nullptr, 10),
-                                                       room);
+        const std::size_t size =
+            std::min<std::size_t>(std::strtoul(argument.c_str(), nullptr, 10), room);
         if (name == "recv") {
             return result(receive(size, MSG_DONTWAIT));
         }
@@ -93,9 +90,8 @@ public:
         }
         if (name == "peek") {
             const ssize_t got = receive(size, MSG_PEEK | MSG_DONTWAIT);
-            return result(got) + (got > 0 ? fmt::format(" {:x}", hash(buffer_.data(),
-                                                                      std::size_t(got)))
-                                          : "");
+            return result(got) +
+                   (got > 0 ? fmt::format(" {:x}", hash(buffer_.data(), std::size_t(got))) : "");
         }
         if (name == "head") {
             const ssize_t got = receive(size, MSG_DONTWAIT);
@@ -111,17 +107,14 @@ public:
     }
 
 private:
-    ssize_t receive(std::size_t size, int flags)
-    {
+    ssize_t receive(std::size_t size, int flags) {
         return ::recv(fd_, buffer_.data(), size, flags);
     }
 
     /// As tokio does: after an event, until a read is shorter than asked for.
-    std::string edge(std::size_t size)
-    {
+    std::string edge(std::size_t size) {
         epoll_event event{};
-        std::string counts =
-            fmt::format("events {}:", ::epoll_wait(epoll_.get(), &event, 1, 2000));
+        std::string counts = fmt::format("events {}:", ::epoll_wait(epoll_.get(), &event, 1, 2000));
         for (;;) {
             const ssize_t got = receive(size, MSG_DONTWAIT);
             counts += " " + result(got);
@@ -131,8 +124,7 @@ private:
         }
     }
 
-    std::string readv()
-    {
+    std::string readv() {
         iovec parts[] = {{buffer_.data(), 100},
                          {buffer_.data() + 1000, 7},
                          {buffer_.data() + 2000, 30'000},
@@ -144,8 +136,7 @@ private:
         return fmt::format("{} flags {}", result(got), message.msg_flags);
     }
 
-    std::string option(const std::string& name, const std::string& argument, int value)
-    {
+    std::string option(const std::string& name, const std::string& argument, int value) {
         if (name == "fionread") {
             int queued = 0;
             const int error = ::ioctl(fd_, FIONREAD, &queued);
@@ -189,8 +180,7 @@ private:
 
 } // namespace
 
-int calls_toy(const std::vector<std::string>& arguments)
-{
+int calls_toy(const std::vector<std::string>& arguments) {
     const Namespace ns = Namespace::here();
     const auto port = static_cast<std::uint16_t>(std::stoi(arguments.at(1)));
     Fd listener;

@@ -25,7 +25,6 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
-#include "toy.hpp"
 #include "http.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
@@ -39,9 +38,8 @@ constexpr std::size_t room = 8 << 20;
 class Message {
 public:
     explicit Message(bool touched)
-        : bytes_(static_cast<char*>(::mmap(nullptr, room, PROT_READ | PROT_WRITE,
-                                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)))
-    {
+        : bytes_(static_cast<char*>(
+              ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
         if (touched) {
             std::memset(bytes_, '.', room);
         }
@@ -51,8 +49,7 @@ public:
     ~Message() { ::munmap(bytes_, room); }
 
     /// Reads a head and as much as its Content-Length says; false at an end or an error.
-    bool receive(int fd)
-    {
+    bool receive(int fd) {
         while (head_ == 0) {
             if (!more(fd)) {
                 return false;
@@ -78,8 +75,7 @@ public:
     int error() const { return error_; }
 
     /// The head with another Content-Length and one more line.
-    std::string head_with(std::size_t length, const std::string& line = {}) const
-    {
+    std::string head_with(std::size_t length, const std::string& line = {}) const {
         std::istringstream lines{std::string(head())};
         std::string text;
         for (std::string each; std::getline(lines, each);) {
@@ -91,8 +87,7 @@ public:
     }
 
 private:
-    bool more(int fd)
-    {
+    bool more(int fd) {
         const ssize_t got = ::recv(fd, bytes_ + size_, room - size_, 0);
         if (got <= 0) {
             error_ = got < 0 ? errno : 0;
@@ -102,13 +97,11 @@ private:
         return true;
     }
 
-    static bool is_length(const std::string& line)
-    {
+    static bool is_length(const std::string& line) {
         return ::strncasecmp(line.c_str(), "content-length:", 15) == 0;
     }
 
-    std::size_t length() const
-    {
+    std::size_t length() const {
         std::istringstream lines{std::string(head())};
         for (std::string each; std::getline(lines, each);) {
             if (is_length(each)) {
@@ -124,8 +117,7 @@ private:
     int error_ = 0;
 };
 
-int send_all(int fd, std::string_view bytes)
-{
+int send_all(int fd, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0) {
@@ -139,13 +131,12 @@ int send_all(int fd, std::string_view bytes)
 class Relay {
 public:
     Relay(std::uint16_t port, std::string address, std::uint16_t upstream)
-        : ns_(Namespace::here()), listener_(listen_on(ns_, port)), address_(std::move(address)),
-          upstream_(upstream)
-    {
-    }
+        : ns_(Namespace::here())
+        , listener_(listen_on(ns_, port))
+        , address_(std::move(address))
+        , upstream_(upstream) {}
 
-    std::string serve(const std::string& command)
-    {
+    std::string serve(const std::string& command) {
         std::istringstream words(command);
         mode_ = {};
         words >> mode_;
@@ -157,15 +148,15 @@ public:
         touched_ = !(words >> more);
         token_ = "-";
 
-        const Fd client(check(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+        const Fd client(
+            check(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
         const int error = mode_ == "fork-first" ? in_child([&] { return exchange(client.get()); })
                                                 : exchange(client.get());
         return fmt::format("token={} errno={}", token_, error);
     }
 
 private:
-    int exchange(int client)
-    {
+    int exchange(int client) {
         Message request(touched_);
         if (!request.receive(client)) {
             return request.error();
@@ -191,8 +182,7 @@ private:
         return error;
     }
 
-    int ask(const Message& request, Fd& server)
-    {
+    int ask(const Message& request, Fd& server) {
         if (mode_ != "fastopen") {
             server = connect_to(ns_, address_, upstream_);
             return send_all(server.get(), request.all());
@@ -212,8 +202,7 @@ private:
         return send_all(server.get(), all.substr(static_cast<std::size_t>(sent)));
     }
 
-    int respond(int client, Message& answer)
-    {
+    int respond(int client, Message& answer) {
         const std::string_view body = answer.body();
         const std::string token(body.substr(0, 16));
         if (mode_ == "slice") {
@@ -221,8 +210,8 @@ private:
                              body.substr(from_, to_ - from_));
         }
         if (mode_ == "header") {
-            return send_both(client,
-                             answer.head_with(body.size(), "X-Token: " + token + "\r\n"), body);
+            return send_both(client, answer.head_with(body.size(), "X-Token: " + token + "\r\n"),
+                             body);
         }
         if (mode_ == "token") {
             return send_both(client, answer.head_with(body.size()),
@@ -230,8 +219,7 @@ private:
         }
         if (mode_ == "swap") {
             const auto half = body.size() / 2;
-            const int error =
-                send_both(client, answer.head_with(body.size()), body.substr(half));
+            const int error = send_both(client, answer.head_with(body.size()), body.substr(half));
             return error != 0 ? error : send_all(client, body.substr(0, half));
         }
         if (mode_ == "edit") {
@@ -241,15 +229,13 @@ private:
         return send_all(client, answer.all());
     }
 
-    static int send_both(int fd, const std::string& head, std::string_view body)
-    {
+    static int send_both(int fd, const std::string& head, std::string_view body) {
         const int error = send_all(fd, head);
         return error != 0 ? error : send_all(fd, body);
     }
 
     template <typename Work>
-    int in_child(Work&& work)
-    {
+    int in_child(Work&& work) {
         const pid_t pid = check(::fork(), "fork");
         if (pid == 0) {
             ::_exit(work());
@@ -273,8 +259,7 @@ private:
 
 } // namespace
 
-int relay_toy(const std::vector<std::string>& arguments)
-{
+int relay_toy(const std::vector<std::string>& arguments) {
     Relay relay(static_cast<std::uint16_t>(std::stoi(arguments.at(1))), arguments.at(2),
                 static_cast<std::uint16_t>(std::stoi(arguments.at(3))));
     std::cout << "ready" << std::endl;

@@ -22,8 +22,7 @@ namespace {
 constexpr std::size_t buffer_size = 16 * 1024;
 constexpr std::size_t line_limit = 16 * 1024;
 
-[[noreturn]] void fail(const char* call)
-{
+[[noreturn]] void fail(const char* call) {
     const int error = errno;
     if (error == EAGAIN) {
         throw std::runtime_error(fmt::format("{} hangs", call));
@@ -34,12 +33,11 @@ constexpr std::size_t line_limit = 16 * 1024;
 } // namespace
 
 Wire::Wire(Fd socket, ReadStyle style)
-    : socket_(std::move(socket)), style_(style), buffer_(buffer_size)
-{
-}
+    : socket_(std::move(socket))
+    , style_(style)
+    , buffer_(buffer_size) {}
 
-bool Wire::refill()
-{
+bool Wire::refill() {
     if (style_.pause != 0) {
         ::usleep(style_.pause);
     }
@@ -53,8 +51,7 @@ bool Wire::refill()
     return got > 0;
 }
 
-std::size_t Wire::read(std::span<std::byte> to)
-{
+std::size_t Wire::read(std::span<std::byte> to) {
     if (begin_ < end_) {
         const std::size_t take = std::min(to.size(), end_ - begin_);
         std::memcpy(to.data(), buffer_.data() + begin_, take);
@@ -71,8 +68,7 @@ std::size_t Wire::read(std::span<std::byte> to)
     return static_cast<std::size_t>(got);
 }
 
-std::string Wire::line()
-{
+std::string Wire::line() {
     std::string text;
     for (;;) {
         if (begin_ == end_ && !refill()) {
@@ -93,25 +89,21 @@ std::string Wire::line()
     }
 }
 
-std::size_t Wire::unread()
-{
+std::size_t Wire::unread() {
     int queued = 0;
     check(::ioctl(socket_.get(), FIONREAD, &queued), "FIONREAD");
     return end_ - begin_ + static_cast<std::size_t>(queued);
 }
 
-bool Wire::at_end()
-{
+bool Wire::at_end() {
     return begin_ == end_ && !refill();
 }
 
-void Wire::write(std::string_view text, bool more)
-{
+void Wire::write(std::string_view text, bool more) {
     write(std::as_bytes(std::span(text)), more);
 }
 
-void Wire::write(std::span<const std::byte> bytes, bool more)
-{
+void Wire::write(std::span<const std::byte> bytes, bool more) {
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     while (!bytes.empty()) {
         const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), flags);
@@ -122,8 +114,7 @@ void Wire::write(std::span<const std::byte> bytes, bool more)
     }
 }
 
-void Wire::write_slowly(std::string_view text, const WriteStyle& style, bool more)
-{
+void Wire::write_slowly(std::string_view text, const WriteStyle& style, bool more) {
     if (style.step == 0) {
         write(text, more);
         return;
@@ -138,25 +129,21 @@ void Wire::write_slowly(std::string_view text, const WriteStyle& style, bool mor
     }
 }
 
-void Wire::end()
-{
+void Wire::end() {
     ::shutdown(socket_.get(), SHUT_WR);
 }
 
-void Wire::close()
-{
+void Wire::close() {
     socket_.reset();
 }
 
-void Wire::reset()
-{
+void Wire::reset() {
     const linger now{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
     socket_.reset();
 }
 
-Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog)
-{
+Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog) {
     const Namespace::Inside inside(ns);
     Fd fd(check(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     const int on = 1;
@@ -171,8 +158,7 @@ Fd listen_on(const Namespace& ns, std::uint16_t port, int backlog)
     return fd;
 }
 
-Fd listen_unix(const std::string& path)
-{
+Fd listen_unix(const std::string& path) {
     Fd fd(check(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
     sockaddr_un name{};
     name.sun_family = AF_UNIX;
@@ -183,8 +169,7 @@ Fd listen_unix(const std::string& path)
     return fd;
 }
 
-void tame(int fd)
-{
+void tame(int fd) {
     const timeval guard{hang_guard.count(), 0};
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
@@ -193,8 +178,7 @@ void tame(int fd)
 }
 
 Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t port,
-              const ConnectOptions& options)
-{
+              const ConnectOptions& options) {
     sockaddr_storage where{};
     socklen_t size = 0;
     if (auto* v4 = reinterpret_cast<sockaddr_in*>(&where);

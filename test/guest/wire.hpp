@@ -16,7 +16,9 @@ namespace guest {
 
 /// The connection ended where the message was not over.
 struct Cut : std::runtime_error {
-    Cut(const std::string& what, bool was_reset) : std::runtime_error(what), reset(was_reset) {}
+    Cut(const std::string& what, bool was_reset)
+        : std::runtime_error(what)
+        , reset(was_reset) {}
     bool reset; ///< by RST; else by FIN
 };
 
@@ -31,9 +33,9 @@ struct ReadStyle {
 };
 
 struct WriteStyle {
-    std::size_t step = 0;  ///< bytes of framing (head, chunk lines) a send, 0: all at once
-    useconds_t pause = 0;  ///< between such sends
-    std::size_t drip = 0;  ///< bytes of payload a send, 0: large blocks
+    std::size_t step = 0; ///< bytes of framing (head, chunk lines) a send, 0: all at once
+    useconds_t pause = 0; ///< between such sends
+    std::size_t drip = 0; ///< bytes of payload a send, 0: large blocks
     useconds_t drip_pause = 0;
 };
 

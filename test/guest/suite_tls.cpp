@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+// [gate] Sinks that the kernel cannot read: TLS in user space, unix sockets.
+#include <filesystem>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include "rig.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr int exit_unsafe = 6;
+constexpr std::uint64_t size = 300'000;
+
+std::string scratch(const char* name) {
+    const std::string directory = fmt::format("/tmp/libra-guest.{}", ::getpid());
+    std::filesystem::create_directories(directory);
+    return directory + "/" + name;
+}
+
+/// Fetches over HTTPS with curl and compares; empty when every byte is right.
+std::string fetch(const Rig& rig, const Exchange& what) {
+    const std::string file = scratch("fetched");
+    const std::string url =
+        fmt::format("https://{}{}", endpoint(rig.net.proxy_address(), Proxy::https_port),
+                    target_of(what.answer));
+    std::vector<std::string> argv = {"curl", "-sS", "-k", "--max-time", "60", "-o", file, url};
+    if (what.method == "POST") {
+        std::string body(what.body.size, '\0');
+        Pattern{what.body.seed}.fill(0, std::as_writable_bytes(std::span(body)));
+        spew(scratch("sent"), body);
+        const std::vector<std::string> more = {"-H",
+                                               "Expect:",
+                                               "-H",
+                                               fmt::format("X-Seed: {}", what.body.seed),
+                                               "-H",
+                                               fmt::format("X-Size: {}", what.body.size),
+                                               "-H",
+                                               "Content-Type: application/octet-stream",
+                                               "--data-binary",
+                                               "@" + scratch("sent")};
+        argv.insert(argv.end(), more.begin(), more.end());
+    }
+    ProcessOptions inside;
+    inside.netns = rig.net.client().fd();
+    const RunResult done = run(argv, inside);
+    const std::string got = slurp(file);
+    if (done.code != 0 || got.size() != what.answer.body.size) {
+        return fmt::format("curl: {} {}, {} bytes", done.code, done.out, got.size());
+    }
+    const auto wrong = Pattern{what.answer.body.seed}.mismatch(0, std::as_bytes(std::span(got)));
+    return wrong ? fmt::format("byte {} is wrong over HTTPS", *wrong) : "";
+}
+
+std::uint32_t gates() {
+    std::uint32_t all = 0;
+    for (const ::libra::Domain& domain : libra_module::client().domains()) {
+        all |= domain.gate;
+    }
+    return all;
+}
+
+/// Attach must be refused for this reason, and leave nothing.
+void expect_refused(const Rig& rig, const std::string& word) {
+    if (libra_module::plain()) {
+        return;
+    }
+    libra_module::load_parser();
+    const RunResult refused =
+        libra_module::ctl({"attach", "--pid", std::to_string(rig.proxy->pid()), "--mode", "elide"});
+    INFO(refused.out);
+    CHECK(refused.code == exit_unsafe);
+    CHECK(refused.out.find(word) != std::string::npos);
+    CHECK(libra_module::client().policies().empty());
+}
+
+RigOptions later(bool accept_risk = true) {
+    RigOptions options;
+    options.attached = false;
+    options.attach.accept_risk = accept_risk;
+    return options;
+}
+
+ProxyConfig https_front() {
+    ProxyConfig config = nginx_large();
+    config.https_front = true;
+    return config;
+}
+
+} // namespace
+
+TEST_CASE("An HTTPS front without kTLS is refused", "[gate]") {
+    Rig rig(https_front(), later());
+    expect_refused(rig, "TLS");
+    rig.finish(Resets::none, Elided::any);
+}
+
+TEST_CASE("HTTPS clients get exact bytes in spite of an accepted risk, and close the gate",
+          "[gate]") {
+    Rig rig(https_front(), later());
+    rig.attach();
+    rig.talk({get(size), post(size)});
+    const Figures plain_only = libra_module::figures();
+
+    for (int i = 0; i < 3; ++i) {
+        rig.faults.add(fetch(rig, get(size)));
+        rig.faults.add(fetch(rig, post(size)));
+        rig.talk({get(size), post(size)});
+    }
+
+    // A client that stays: while it is there nothing is elided.
+    ProcessOptions options;
+    options.netns = rig.net.client().fd();
+    options.pipes = true;
+    options.output = scratch("s_client.log");
+    Process tls({"openssl", "s_client", "-quiet", "-connect",
+                 endpoint(rig.net.proxy_address(), Proxy::https_port)},
+                options);
+    tls.write_line("GET " + target_of(get(10).answer) + " HTTP/1.1\r\nHost: libra.test\r\n\r");
+    CHECK(tls.read_line().starts_with("HTTP/1.1 200"));
+    if (!libra_module::plain()) {
+        CHECK(gates() != 0);
+        const Figures before = libra_module::figures();
+        rig.talk({get(size), post(size)});
+        const Figures change = libra_module::figures() - before;
+        INFO(change.describe());
+        CHECK(change.rx_elided == 0);
+        CHECK(change.fallbacks.at("gate") > 0);
+    }
+    tls.kill();
+    if (!libra_module::plain()) {
+        CHECK(eventually([] { return gates() == 0; }));
+        const Figures before = libra_module::figures();
+        rig.talk({get(size), post(size)});
+        CHECK((libra_module::figures() - before).rx_elided > 0);
+    }
+    rig.finish(Resets::some);
+}
+
+TEST_CASE("An HTTPS upstream is refused", "[gate]") {
+    ProxyConfig config = nginx_large();
+    config.https_upstream = true;
+    Rig rig(config, later());
+    expect_refused(rig, "TLS");
+    rig.finish(Resets::none, Elided::any);
+}
+
+TEST_CASE("An HTTPS upstream never gets a wrong byte in spite of an accepted risk", "[gate]") {
+    for (const bool buffered : {true, false}) {
+        ProxyConfig config = nginx_large();
+        config.https_upstream = true;
+        config.request_buffering = buffered;
+        Rig rig(config, later());
+        rig.attach();
+        for (int i = 0; i < 4; ++i) {
+            for (const Exchange& what : {get(size), post(size), post(20'000)}) {
+                Client client = rig.connect();
+                const Reply reply = client.exchange(what);
+                // Exact or cut; the origin compares what it gets of a request.
+                rig.faults.add(reply.wrong);
+            }
+        }
+        rig.finish(Resets::some, Elided::any);
+    }
+}
+
+TEST_CASE("A unix-socket upstream is refused", "[gate]") {
+    for (ProxyConfig config : {nginx_large(), haproxy_16k()}) {
+        INFO(config.name);
+        config.unix_upstream = scratch("upstream.sock");
+        Origin behind(listen_unix(config.unix_upstream));
+        std::filesystem::permissions(config.unix_upstream, std::filesystem::perms::all);
+        Rig rig(config, later());
+        rig.talk({get(size), post(size)});
+        expect_refused(rig, "unix");
+        rig.finish(Resets::none, Elided::any);
+    }
+}
