@@ -141,8 +141,11 @@ int libra_accept(struct socket *sock, struct socket *newsock,
 	struct libra_sock *listener = libra_sock_enter(sock->sk);
 	int err;
 
-	if (!listener)
-		return READ_ONCE(sock->ops)->accept(sock, newsock, arg);
+	if (!listener) {
+		/* do_accept() gave the child the ops of before */
+		WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
+		return libra_lower_ops(sock)->accept(sock, newsock, arg);
+	}
 	err = listener->overlay->lower_ops->accept(sock, newsock, arg);
 	if (!err)
 		err = attach_child(listener, newsock);

@@ -43,11 +43,33 @@ int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk)
 	return tcp_inq(sk);
 }
 
-void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk)
+struct proto *libra_lower_prot(const struct sock *sk)
+{
+	struct proto *prot = READ_ONCE(sk->sk_prot);
+	unsigned int i;
+
+	for (i = 0; i < nr_overlays; i++)
+		if (prot == &overlays[i].prot)
+			return overlays[i].lower;
+	return prot;
+}
+
+const struct proto_ops *libra_lower_ops(const struct socket *sock)
+{
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
+	unsigned int i;
+
+	for (i = 0; i < nr_overlays; i++)
+		if (ops == &overlays[i].ops)
+			return overlays[i].lower_ops;
+	return ops;
+}
+
+void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk, bool listener)
 {
 	sock_owned_by_me(sk);
 	WRITE_ONCE(sk->sk_socket->ops, &overlay->ops);
-	if (sk->sk_state != TCP_LISTEN)
+	if (!listener)
 		WRITE_ONCE(sk->sk_prot, &overlay->prot);
 }
 
@@ -68,7 +90,7 @@ static void overlay_close(struct sock *sk, long timeout)
 	const struct libra_overlay *overlay;
 
 	if (!ls) {
-		READ_ONCE(sk->sk_prot)->close(sk, timeout);
+		libra_lower_prot(sk)->close(sk, timeout);
 		return;
 	}
 	overlay = ls->overlay;
@@ -84,7 +106,7 @@ static int overlay_shutdown(struct socket *sock, int how)
 	int err;
 
 	if (!ls)
-		return READ_ONCE(sock->ops)->shutdown(sock, how);
+		return libra_lower_ops(sock)->shutdown(sock, how);
 	if (how != SHUT_RD)
 		libra_tx_finish(ls);
 	err = ls->overlay->lower_ops->shutdown(sock, how);
@@ -98,7 +120,7 @@ static int overlay_disconnect(struct sock *sk, int flags)
 	int err;
 
 	if (!ls)
-		return READ_ONCE(sk->sk_prot)->disconnect(sk, flags);
+		return libra_lower_prot(sk)->disconnect(sk, flags);
 	err = ls->overlay->lower->disconnect(sk, flags);
 	/* an abortive close disconnects too, but nobody will connect again */
 	if (!err && !test_bit(LIBRA_SOCK_CLOSING, &ls->bits))
@@ -114,7 +136,7 @@ static int overlay_setsockopt(struct sock *sk, int level, int optname,
 	int err;
 
 	if (!ls)
-		return READ_ONCE(sk->sk_prot)->setsockopt(sk, level, optname, optval, optlen);
+		return libra_lower_prot(sk)->setsockopt(sk, level, optname, optval, optlen);
 	/* checkpoint and restore moves bytes past the parser */
 	if (level == SOL_TCP && optname == TCP_REPAIR)
 		libra_sock_opaque(ls, LIBRA_REASON_API);
@@ -130,7 +152,7 @@ static int overlay_getsockopt(struct sock *sk, int level, int optname,
 	int err;
 
 	if (!ls)
-		return READ_ONCE(sk->sk_prot)->getsockopt(sk, level, optname, optval, optlen);
+		return libra_lower_prot(sk)->getsockopt(sk, level, optname, optval, optlen);
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		libra_rx_bypass(ls);
 	err = ls->overlay->lower->getsockopt(sk, level, optname, optval, optlen);
@@ -147,7 +169,7 @@ static ssize_t overlay_splice_read(struct socket *sock, loff_t *ppos,
 	ssize_t ret;
 
 	if (!ls)
-		return READ_ONCE(sock->ops)->splice_read(sock, ppos, pipe, len, flags);
+		return libra_lower_ops(sock)->splice_read(sock, ppos, pipe, len, flags);
 	ops = ls->overlay->lower_ops;
 	libra_rx_bypass(ls);
 	ret = ops->splice_read(sock, ppos, pipe, len, flags);

@@ -27,10 +27,18 @@ struct libra_overlay *libra_overlay_find(const struct sock *sk);
 int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk);
 
 /*
- * Puts the overlay in front of the socket, or takes it away. A listener keeps
- * its lower proto: only accept() is of interest. With the socket locked.
+ * What is below the overlay, or what is there: for calls that found no context
+ * any more. They never come back to us that way.
  */
-void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk);
+struct proto *libra_lower_prot(const struct sock *sk);
+const struct proto_ops *libra_lower_ops(const struct socket *sock);
+
+/*
+ * Puts the overlay in front of the socket, or takes it away. A listener keeps
+ * its lower proto, which its children are cloned with: only accept() is of
+ * interest. With the socket locked.
+ */
+void libra_overlay_push(struct libra_overlay *overlay, struct sock *sk, bool listener);
 void libra_overlay_pop(const struct libra_overlay *overlay, struct sock *sk);
 
 #endif /* _LIBRA_OVERLAY_H */

@@ -368,6 +368,9 @@ static int tx_payload(struct tx_call *call)
 	found = libra_marker_search_iter(call->from, len, &at, &marker);
 	if (found == LIBRA_FOUND_FAULT)
 		return -EFAULT;
+	/* the bytes before it belong to a placeholder too */
+	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (found == LIBRA_FOUND_NONE || at)
 		return tx_copy(call, at);
 	if (found == LIBRA_FOUND_CUT)
@@ -537,7 +540,7 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	int ret;
 
 	if (!ls)
-		return READ_ONCE(sk->sk_prot)->sendmsg(sk, msg, len);
+		return libra_lower_prot(sk)->sendmsg(sk, msg, len);
 	if (!len)
 		ret = ls->overlay->lower->sendmsg(sk, msg, len);
 	else

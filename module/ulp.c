@@ -38,7 +38,7 @@ static void ulp_hang(struct sock *sk, struct libra_sock *ls,
 	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
 	/* libra_ulp_context() reads it first: the data must be there by then */
 	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
-	libra_overlay_push(overlay, sk);
+	libra_overlay_push(overlay, sk, ls->listener);
 	libra_sock_list(ls);
 }
 
