@@ -152,6 +152,7 @@ build_root() {
 	[[ ! -e $dir/libra-complete ]] || return 0
 	say "making the guest root '$name' with mmdebstrap (about a minute)"
 	mkdir -p "$cache/roots"
+	rm -rf "$cache"/roots/.new.* # of a run that was killed; scripts/setup holds the lock
 	work=$(mktemp -d "$cache/roots/.new.XXXXXX")
 	# shellcheck disable=SC2064 # the name is a local one, gone by then
 	trap "rm -rf '$work'" EXIT
