@@ -124,7 +124,7 @@ std::string take_verb(std::vector<std::string>& arguments) {
 const Verb& require_verb(const std::string& name) {
     if (const Verb* verb = find_verb(name); verb != nullptr)
         return *verb;
-    throw UsageError(fmt::format("there is no verb \"{}\"; \"libractl help\" lists them", name));
+    throw UsageError(fmt::format(R"(there is no verb "{}"; "libractl help" lists them)", name));
 }
 
 bool contains(const std::vector<std::string>& list, std::string_view value) {

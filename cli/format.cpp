@@ -211,7 +211,8 @@ std::string format_attach(const libra::PolicySpec& spec, const libra::AttachRepo
                         count(report.listeners, "listener", "listeners"),
                         count(report.connections, "connection", "connections"));
     if (report.already != 0)
-        text += fmt::format("  {} attached already: of another policy, or opened just now\n",
+        text += fmt::format("  {} attached already: of another policy (a detached one keeps its "
+                            "sockets until they close), or opened just now\n",
                             count(report.already, "socket is", "sockets are"));
     if (report.connections != 0)
         text += format_late(spec, report.connections);

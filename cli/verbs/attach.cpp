@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <libra/attach.hpp>
@@ -74,21 +75,21 @@ libra::PolicySpec read_spec(const Arguments& arguments) {
 /// unless keep() is called.
 class NeededParser {
 public:
-    NeededParser(libra::Client& client, const std::string& name)
+    NeededParser(libra::Client& client, std::string name)
         : client_(client)
-        , name_(name) {
+        , name_(std::move(name)) {
         const auto parsers = client.parsers();
         if (std::any_of(parsers.begin(), parsers.end(),
-                        [&](const libra::Parser& each) { return each.name == name; }))
+                        [&](const libra::Parser& each) { return each.name == name_; }))
             return;
-        const auto loaded = loader_.load(libra::find_parser_object(name), false);
+        const auto loaded = loader_.load(libra::find_parser_object(name_), false);
         object_ = loaded.object;
-        if (loaded.name == name)
+        if (loaded.name == name_)
             return;
         loader_.unload(client_, loaded.name);
         throw libra::Error(libra::ErrorKind::failed, 0,
                            fmt::format("{} holds the parser {}, not {}", loaded.object.string(),
-                                       loaded.name, name),
+                                       loaded.name, name_),
                            fmt::format("attach with --parser {}", loaded.name));
     }
     NeededParser(const NeededParser&) = delete;

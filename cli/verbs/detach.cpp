@@ -63,6 +63,13 @@ Selection read_selection(const Arguments& arguments) {
     return selection;
 }
 
+std::string format_detached(const std::vector<std::uint32_t>& ids) {
+    if (ids.empty())
+        return "nothing is attached\n";
+    return fmt::format("detached {} {}\n", ids.size() == 1 ? "policy" : "policies",
+                       fmt::join(ids, ", "));
+}
+
 ExitCode run(const Context& context) {
     const Selection selection = read_selection(context.arguments);
     libra::Client client;
@@ -84,11 +91,8 @@ ExitCode run(const Context& context) {
                            "\"libractl policies\" lists them");
     if (context.arguments.json())
         context.print_json(Json{{"detached", ids}});
-    else if (ids.empty())
-        context.print("nothing is attached\n");
     else
-        context.print(fmt::format("detached {} {}\n", ids.size() == 1 ? "policy" : "policies",
-                                  fmt::join(ids, ", ")));
+        context.print(format_detached(ids));
     return exit_ok;
 }
 

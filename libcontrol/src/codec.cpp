@@ -55,17 +55,17 @@ Message make_message(int family, std::uint8_t command, int flags) {
 Attributes::Attributes(nlmsghdr* message) {
     // A message that cannot be parsed leaves the table empty: all values read as absent
     if (genlmsg_valid_hdr(message, 0) != 0)
-        genlmsg_parse(message, 0, table_.data(), max_type_, nullptr);
+        genlmsg_parse(message, 0, table_.data(), max_type, nullptr);
 }
 
 Attributes::Attributes(const nlattr* nest) {
     if (nest != nullptr)
-        nla_parse(table_.data(), max_type_, static_cast<nlattr*>(nla_data(nest)), nla_len(nest),
+        nla_parse(table_.data(), max_type, static_cast<nlattr*>(nla_data(nest)), nla_len(nest),
                   nullptr);
 }
 
 const nlattr* Attributes::get(int type) const noexcept {
-    return type >= 0 && type <= max_type_ ? table_[static_cast<std::size_t>(type)] : nullptr;
+    return type >= 0 && type <= max_type ? table_[static_cast<std::size_t>(type)] : nullptr;
 }
 
 std::uint8_t Attributes::u8(int type) const noexcept {

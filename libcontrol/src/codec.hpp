@@ -43,8 +43,8 @@ public:
     const nlattr* get(int type) const noexcept;
 
 private:
-    static constexpr int max_type_ = 63;
-    std::array<nlattr*, max_type_ + 1> table_{};
+    static constexpr int max_type = 63;
+    std::array<nlattr*, max_type + 1> table_{};
 };
 
 void put_policy(nl_msg* message, const PolicySpec& spec);

@@ -55,7 +55,7 @@ void inspect_nginx_process(std::uint32_t master, Findings& findings) {
     else
         findings.refuse("unknown", fmt::format("the configuration of nginx (process {}) cannot be "
                                                "read: {}",
-                                               master, result.error));
+                                               master, detail::nginx_complaint(result.error)));
 }
 
 /// Opens a path as a process with that root would, links included.

@@ -427,4 +427,13 @@ std::vector<std::string> nginx_options(const std::vector<std::string>& arguments
     return options;
 }
 
+std::string nginx_complaint(std::string_view errors) {
+    const auto lines = split(errors, '\n');
+    const auto found = std::find_if(lines.begin(), lines.end(), [](std::string_view line) {
+        return line.find("[emerg]") != std::string_view::npos ||
+               line.find("[alert]") != std::string_view::npos;
+    });
+    return std::string(found == lines.end() ? lines.front() : *found);
+}
+
 } // namespace libra::detail

@@ -32,6 +32,10 @@ std::vector<Finding> inspect_nginx(std::string_view dump);
 /// process of it: -c, -p and -e with their values.
 std::vector<std::string> nginx_options(const std::vector<std::string>& arguments);
 
+/// The line of what "nginx -T" wrote to standard error that says why it failed:
+/// the first one that is more than a warning.
+std::string nginx_complaint(std::string_view errors);
+
 } // namespace libra::detail
 
 #endif

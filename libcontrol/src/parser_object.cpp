@@ -28,6 +28,8 @@ int collect(libbpf_print_level level, const char* format, va_list arguments) {
         return 0;
     va_list again;
     va_copy(again, arguments);
+    // The analyzer does not see that va_copy() initializes
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized)
     const int length = std::vsnprintf(nullptr, 0, format, again);
     va_end(again);
     if (length <= 0)

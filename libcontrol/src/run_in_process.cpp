@@ -219,11 +219,10 @@ RunResult run_in_process(std::uint32_t pid, const std::vector<std::string>& argu
     result.ok = in_time && WIFEXITED(exit_status) && WEXITSTATUS(exit_status) == 0;
     if (result.ok)
         return result;
-    const std::string_view last = split(trim(errors), '\n').back();
     if (!in_time)
         result.error = fmt::format("it did not end within {} seconds", patience.count());
-    else if (!last.empty())
-        result.error = last;
+    else if (!trim(errors).empty())
+        result.error = trim(errors);
     else
         result.error = "its executable could not be run in its namespaces";
     return result;

@@ -11,7 +11,7 @@ namespace libra::detail {
 struct RunResult {
     bool ok = false;    ///< ran and exited with 0
     std::string output; ///< standard output
-    std::string error;  ///< why it is not ok: last line of standard error, or what failed here
+    std::string error;  ///< why it is not ok: standard error, trimmed, or what failed here
 };
 
 /// Runs the executable of a process with other arguments, as that process could

@@ -162,3 +162,11 @@ TEST_CASE("the options that find the configuration are taken over", "[nginx]") {
     CHECK(nginx_options({}).empty());
     CHECK(nginx_options({"nginx -c"}).empty());
 }
+
+TEST_CASE("what nginx complains of is found among its words", "[nginx]") {
+    CHECK(nginx_complaint("nginx: [warn] a\nnginx: [emerg] b in /n.conf:3\nnginx: test failed") ==
+          "nginx: [emerg] b in /n.conf:3");
+    CHECK(nginx_complaint("it did not end within 10 seconds") ==
+          "it did not end within 10 seconds");
+    CHECK(nginx_complaint("").empty());
+}

@@ -53,7 +53,7 @@ public:
     Stats stats();
 
 private:
-    class Impl;
+    class LIBRA_HIDDEN Impl;
     std::unique_ptr<Impl> impl_;
 };
 

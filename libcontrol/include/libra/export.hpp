@@ -5,4 +5,7 @@
 /// Marks what the shared library exports; everything else is hidden.
 #define LIBRA_API __attribute__((visibility("default")))
 
+/// Hides a class within an exported one.
+#define LIBRA_HIDDEN __attribute__((visibility("hidden")))
+
 #endif

@@ -124,7 +124,8 @@ template <typename Json>
 void to_json(Json& json, const AttachReport& report) {
     json = Json{{"policy", report.policy},       {"processes", report.processes},
                 {"listeners", report.listeners}, {"connections", report.connections},
-                {"failures", report.failures},   {"findings", report.findings}};
+                {"already", report.already},     {"failures", report.failures},
+                {"findings", report.findings}};
 }
 
 } // namespace libra
