@@ -81,6 +81,7 @@ Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop
     } while (status < 200 && status != 101);
 
     reply.status = status;
+    reply.headers = head->headers;
     reply.by_origin = head->find("x-origin").has_value();
     const bool bodyless = what.method == "HEAD" || status == 204 || status == 304;
     BodyFraming framing = framing_of(*head, Framing::close);
@@ -172,6 +173,24 @@ std::string describe(const Exchange& what) {
     };
     return fmt::format("{} HTTP/1.{} (body {}) -> {} (body {})", what.method, what.minor,
                        body(what.body), what.answer.status, body(what.answer.body));
+}
+
+Exchange get(std::uint64_t size, Framing framing) {
+    Exchange what;
+    what.answer.body.size = size;
+    what.answer.body.seed = size + 7;
+    what.answer.body.framing = framing;
+    return what;
+}
+
+Exchange post(std::uint64_t size, Framing framing) {
+    Exchange what;
+    what.method = "POST";
+    what.answer.body.size = 2;
+    what.body.size = size;
+    what.body.seed = size + 11;
+    what.body.framing = framing;
+    return what;
 }
 
 } // namespace guest

@@ -15,6 +15,7 @@ struct Reply {
     bool by_origin = false; ///< or the proxy spoke for itself
     BodyResult body;
     bool keep = false; ///< the connection can go on
+    std::vector<Header> headers;
     std::string wrong; ///< the first violation; an end or a reset in time is none
 
     /// Whole, from the origin, and every byte right.
@@ -42,6 +43,10 @@ private:
 
     Wire wire_;
 };
+
+/// Plain requests for and with a body of this size.
+Exchange get(std::uint64_t size, Framing framing = Framing::length);
+Exchange post(std::uint64_t size, Framing framing = Framing::length);
 
 /// What a test expects of a reply; empty when it is so.
 std::string flaw(const Exchange& what, const Reply& reply);

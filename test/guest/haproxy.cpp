@@ -34,8 +34,6 @@ public:
         return daemon_.running() ? std::vector<pid_t>{daemon_.pid()} : std::vector<pid_t>{};
     }
 
-    std::string executable() const override { return "/usr/sbin/haproxy"; }
-
     void reload() override {
         // The new process tells the old one to finish once its own listeners are open.
         Process next = launch({"-sf", std::to_string(daemon_.pid())});

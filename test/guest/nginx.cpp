@@ -64,8 +64,6 @@ public:
         return daemon_.running() ? children(daemon_.pid()) : std::vector<pid_t>{};
     }
 
-    std::string executable() const override { return "/usr/sbin/nginx"; }
-
     void reload() override {
         const std::vector<pid_t> before = workers();
         daemon_.signal(SIGHUP);

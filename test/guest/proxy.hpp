@@ -57,7 +57,10 @@ public:
     pid_t pid() const { return daemon_.pid(); }
     /// The processes that hold connections.
     virtual std::vector<pid_t> workers() const = 0;
-    virtual std::string executable() const = 0;
+    std::string executable() const { return executable_of(config_.kind); }
+    static std::string executable_of(ProxyKind kind) {
+        return kind == ProxyKind::nginx ? "/usr/sbin/nginx" : "/usr/sbin/haproxy";
+    }
 
     /// New processes take over; returns when they listen.
     virtual void reload() = 0;

@@ -1,33 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "rig.hpp"
 
-#include <atomic>
-
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
 namespace guest {
-
-void Faults::add(const std::string& what) {
-    if (what.empty()) {
-        return;
-    }
-    const std::lock_guard guard(lock_);
-    if (list_.size() < 12) {
-        list_.push_back(what);
-    } else {
-        ++more_;
-    }
-}
-
-std::string Faults::text() const {
-    const std::lock_guard guard(lock_);
-    std::string all;
-    for (const std::string& fault : list_) {
-        all += fault + "\n";
-    }
-    return more_ == 0 ? all : all + fmt::format("and {} more\n", more_);
-}
 
 Rig::Rig(const ProxyConfig& config, const RigOptions& options)
     : net(options.net)
@@ -42,9 +19,14 @@ Rig::Rig(const ProxyConfig& config, const RigOptions& options)
         terminator = Proxy::start(net.origin(), tls, endpoint("127.0.0.1", origin.port()));
         upstream_port = Proxy::https_port;
     }
+    if (options.beforehand) {
+        AttachOptions by_executable = options.attach;
+        by_executable.by_executable = true;
+        attachment.emplace(0, Proxy::executable_of(config.kind), by_executable);
+    }
     proxy = Proxy::start(net.proxy(), config,
                          endpoint(net.origin_address(config.v6_upstream), upstream_port));
-    if (options.attached) {
+    if (options.attached && !options.beforehand) {
         attach();
     }
 }
@@ -158,37 +140,6 @@ double allowed_percent(const ProxyConfig& config, std::uint64_t size) {
     }
     const int buffer = config.kind == ProxyKind::nginx ? config.buffer_kb * 1024 : config.bufsize;
     return buffer <= 16384 ? 10.0 : 5.0;
-}
-
-void in_threads(int count, Faults& faults, const std::function<void(int)>& work) {
-    std::vector<std::jthread> threads;
-    for (int i = 0; i < count; ++i) {
-        threads.emplace_back([&faults, &work, i] {
-            try {
-                work(i);
-            } catch (const std::exception& error) {
-                faults.add(error.what());
-            }
-        });
-    }
-}
-
-Exchange get(std::uint64_t size, Framing framing) {
-    Exchange what;
-    what.answer.body.size = size;
-    what.answer.body.seed = size + 7;
-    what.answer.body.framing = framing;
-    return what;
-}
-
-Exchange post(std::uint64_t size, Framing framing) {
-    Exchange what;
-    what.method = "POST";
-    what.answer.body.size = 2;
-    what.body.size = size;
-    what.body.seed = size + 11;
-    what.body.framing = framing;
-    return what;
 }
 
 } // namespace guest

@@ -2,37 +2,24 @@
 // A whole set-up: network, origin, real proxy, Libra attached; and the checks at a test's end.
 #pragma once
 
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "client.hpp"
+#include "crowd.hpp"
 #include "libra.hpp"
 #include "origin.hpp"
 #include "proxy.hpp"
 
 namespace guest {
 
-/// What went wrong, from any thread.
-class Faults {
-public:
-    void add(const std::string& what);
-    /// All of it, a line each; empty when nothing did.
-    std::string text() const;
-
-private:
-    mutable std::mutex lock_;
-    std::vector<std::string> list_;
-    std::size_t more_ = 0;
-};
-
 struct RigOptions {
     NetOptions net;
     AttachOptions attach;
-    bool attached = true; ///< from the start
+    bool attached = true;    ///< from the start
+    bool beforehand = false; ///< a policy for the executable, before the proxy starts
 };
 
 /// Resets by Libra that a test allows.
@@ -81,11 +68,5 @@ void check_nothing_left();
 
 /// The most that a proxy may copy of bodies of this size, in percent.
 double allowed_percent(const ProxyConfig& config, std::uint64_t size);
-
-/// Calls `work(i)` in `count` threads at once; what they throw becomes a fault.
-void in_threads(int count, Faults& faults, const std::function<void(int)>& work);
-
-Exchange get(std::uint64_t size, Framing framing = Framing::length);
-Exchange post(std::uint64_t size, Framing framing = Framing::length);
 
 } // namespace guest

@@ -89,20 +89,15 @@ ProxyConfig https_front() {
     return config;
 }
 
-} // namespace
-
-TEST_CASE("An HTTPS front without kTLS is refused", "[gate]") {
-    Rig rig(https_front(), later());
-    expect_refused(rig, "TLS");
-    rig.finish(Resets::none, Elided::any);
+RigOptions beforehand() {
+    RigOptions options;
+    options.beforehand = true;
+    return options;
 }
 
-TEST_CASE("HTTPS clients get exact bytes in spite of an accepted risk, and close the gate",
-          "[gate]") {
-    Rig rig(https_front(), later());
-    rig.attach();
+/// HTTPS clients get exact bytes, and close the gate while they are there.
+void serve_https(Rig& rig) {
     rig.talk({get(size), post(size)});
-    const Figures plain_only = libra_module::figures();
 
     for (int i = 0; i < 3; ++i) {
         rig.faults.add(fetch(rig, get(size)));
@@ -139,21 +134,16 @@ TEST_CASE("HTTPS clients get exact bytes in spite of an accepted risk, and close
     rig.finish(Resets::some);
 }
 
-TEST_CASE("An HTTPS upstream is refused", "[gate]") {
-    ProxyConfig config = nginx_large();
-    config.https_upstream = true;
-    Rig rig(config, later());
-    expect_refused(rig, "TLS");
-    rig.finish(Resets::none, Elided::any);
-}
-
-TEST_CASE("An HTTPS upstream never gets a wrong byte in spite of an accepted risk", "[gate]") {
+/// Posts through a proxy that encrypts towards the origin.
+void post_into_tls(const RigOptions& options) {
     for (const bool buffered : {true, false}) {
         ProxyConfig config = nginx_large();
         config.https_upstream = true;
         config.request_buffering = buffered;
-        Rig rig(config, later());
-        rig.attach();
+        Rig rig(config, options);
+        if (!rig.attachment) {
+            rig.attach();
+        }
         for (int i = 0; i < 4; ++i) {
             for (const Exchange& what : {get(size), post(size), post(20'000)}) {
                 Client client = rig.connect();
@@ -166,6 +156,43 @@ TEST_CASE("An HTTPS upstream never gets a wrong byte in spite of an accepted ris
     }
 }
 
+} // namespace
+
+TEST_CASE("An HTTPS front without kTLS is refused", "[gate]") {
+    Rig rig(https_front(), later());
+    expect_refused(rig, "tls:");
+    rig.finish(Resets::none, Elided::any);
+}
+
+TEST_CASE("HTTPS clients get exact bytes in spite of an accepted risk, and close the gate",
+          "[gate]") {
+    Rig rig(https_front(), later());
+    rig.attach();
+    serve_https(rig);
+}
+
+TEST_CASE("HTTPS clients get exact bytes when the policy was there before the proxy", "[gate]") {
+    Rig rig(https_front(), beforehand());
+    serve_https(rig);
+}
+
+TEST_CASE("An HTTPS upstream is refused", "[gate]") {
+    ProxyConfig config = nginx_large();
+    config.https_upstream = true;
+    Rig rig(config, later());
+    expect_refused(rig, "tls:");
+    rig.finish(Resets::none, Elided::any);
+}
+
+TEST_CASE("An HTTPS upstream never gets a wrong byte in spite of an accepted risk", "[gate]") {
+    post_into_tls(later());
+}
+
+TEST_CASE("An HTTPS upstream never gets a wrong byte when the policy was there before the proxy",
+          "[gate]") {
+    post_into_tls(beforehand());
+}
+
 TEST_CASE("A unix-socket upstream is refused", "[gate]") {
     for (ProxyConfig config : {nginx_large(), haproxy_16k()}) {
         INFO(config.name);
@@ -174,7 +201,7 @@ TEST_CASE("A unix-socket upstream is refused", "[gate]") {
         std::filesystem::permissions(config.unix_upstream, std::filesystem::perms::all);
         Rig rig(config, later());
         rig.talk({get(size), post(size)});
-        expect_refused(rig, "unix");
+        expect_refused(rig, "unix:");
         rig.finish(Resets::none, Elided::any);
     }
 }

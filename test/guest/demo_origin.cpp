@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "demo_origin.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+namespace guest {
+namespace {
+
+// The client asks for /b?len=SIZE. A posted body goes to a file whose name the answer tells.
+constexpr const char* configuration = R"(user root;
+worker_processes 1;
+pid nginx.pid;
+error_log log notice;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off;
+    keepalive_timeout 120s;
+    keepalive_requests 100000;
+    client_max_body_size 0;
+    client_body_temp_path posted;
+    sendfile on;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    server {{
+        listen {0} backlog=512;
+        root .;
+        location = /b {{
+            if ($request_method = POST) {{ rewrite ^ /post last; }}
+            rewrite ^ /files/$arg_len;
+        }}
+        location /files/ {{
+            add_header X-Origin 1;
+            add_header X-Size $arg_len;
+        }}
+        location = /post {{
+            client_body_in_file_only on;
+            proxy_pass http://127.0.0.1:{1};
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+            add_header X-Origin 1;
+            add_header X-Size 0;
+            add_header X-Stored $request_body_file;
+        }}
+    }}
+    server {{
+        listen 127.0.0.1:{1};
+        location / {{ return 200 ""; }}
+    }}
+}}
+)";
+
+std::string header(const Reply& reply, const std::string& name) {
+    for (const Header& each : reply.headers) {
+        if (each.first == name) {
+            return each.second;
+        }
+    }
+    return {};
+}
+
+} // namespace
+
+FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes)
+    : directory_(fmt::format("/tmp/libra-demo.{}", ::getpid())) {
+    std::filesystem::create_directories(directory_ + "/files");
+    for (const std::uint64_t size : sizes) {
+        std::string bytes(size, '\0');
+        Pattern{get(size).answer.body.seed}.fill(0, std::as_writable_bytes(std::span(bytes)));
+        spew(fmt::format("{}/files/{}", directory_, size), bytes);
+    }
+    spew(directory_ + "/nginx.conf", fmt::format(configuration, port, port + 1));
+    ProcessOptions options;
+    options.netns = ns.fd();
+    options.output = directory_ + "/stdout";
+    daemon_ = Process(
+        {"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g", "daemon off;"}, options);
+    if (!eventually([this] { return !children(daemon_.pid()).empty(); })) {
+        throw std::runtime_error("the origin does not start: " + slurp(directory_ + "/log"));
+    }
+}
+
+FileOrigin::~FileOrigin() {
+    daemon_.stop();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+}
+
+std::string FileOrigin::check_posted(const Exchange& what, const Reply& reply) {
+    const std::string file = header(reply, "x-stored");
+    const std::string stored = slurp(file);
+    std::filesystem::remove(file);
+    if (stored.size() != what.body.size) {
+        return fmt::format("{}: the origin has {} bytes", describe(what), stored.size());
+    }
+    const auto wrong = Pattern{what.body.seed}.mismatch(0, std::as_bytes(std::span(stored)));
+    return wrong ? fmt::format("{}: byte {} is wrong at the origin", describe(what), *wrong) : "";
+}
+
+} // namespace guest

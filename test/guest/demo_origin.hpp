@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+// The demo's origin: nginx that serves files and keeps what is posted to it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "client.hpp"
+#include "net.hpp"
+#include "process.hpp"
+
+namespace guest {
+
+class FileOrigin {
+public:
+    static constexpr std::uint16_t port = 9000;
+
+    /// Serves a file for each of these sizes.
+    FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes);
+    ~FileOrigin();
+
+    /// The posted body that the answer speaks of, compared with what was sent and removed; empty
+    /// when it is right.
+    static std::string check_posted(const Exchange& what, const Reply& reply);
+
+private:
+    std::string directory_;
+    Process daemon_;
+};
+
+} // namespace guest
