@@ -19,6 +19,7 @@
 #include "sock.h"
 #include "stats.h"
 #include "trace.h"
+#include "tx.h"
 #include "ulp.h"
 
 static struct tracepoint *tp_set_state;
@@ -90,13 +91,14 @@ static void attach_new(struct sock *sk, enum libra_origin origin)
 	policy = libra_policy_match() ?: libra_domain_current_policy();
 	if (!policy)
 		return;
-	/* a socket that connects again is attached already */
-	err = attach(sk, policy, origin, GFP_ATOMIC);
+	/* a socket that connects or listens again is attached already */
+	err = libra_sock_attached(sk) ? 0 : attach(sk, policy, origin, GFP_ATOMIC);
+	if (err) {
+		libra_count(LIBRA_STAT_ATTACH_FAILED);
+		WRITE_ONCE(policy->unwatched, true);
+		refuse_to_send(sk);
+	}
 	libra_policy_put(policy);
-	if (!err || err == -EEXIST)
-		return;
-	libra_count(LIBRA_STAT_ATTACH_FAILED);
-	refuse_to_send(sk);
 }
 
 /* The tracepoint fires before sk_state changes */
@@ -131,8 +133,9 @@ static int attach_child(struct libra_sock *listener, struct socket *sock)
 	if (!err)
 		return 0;
 	libra_count(LIBRA_STAT_ATTACH_FAILED);
+	WRITE_ONCE(policy->unwatched, true);
 	/* see refuse_to_send(); here the connection can be refused as a whole */
-	return READ_ONCE(policy->elided) ? -ECONNABORTED : 0;
+	return libra_domain_current_elided() ? -ECONNABORTED : 0;
 }
 
 int libra_accept(struct socket *sock, struct socket *newsock,
@@ -201,10 +204,7 @@ int libra_attach_open(struct sock *sk, struct libra_policy *policy,
 		err = -ENOTCONN;
 		goto unlock;
 	}
-	rcu_read_lock();
-	ls = libra_ulp_context(sk);
-	rcu_read_unlock();
-	if (ls) {
+	if (libra_sock_attached(sk)) {
 		NL_SET_ERR_MSG(extack, "the socket is attached already");
 		err = -EALREADY;
 		goto unlock;
@@ -237,11 +237,22 @@ static void detach(struct libra_sock *ls)
 {
 	struct sock *sk = ls->sk;
 
+	libra_tx_close(ls);
 	lock_sock(sk);
 	libra_ulp_remove(sk);
 	release_sock(sk);
-	if (ls->domain)
-		libra_domain_disarm(ls->domain);
+}
+
+/* May the socket become one that nobody watches? */
+static bool may_detach(const struct libra_sock *ls)
+{
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+
+	if (!domain)
+		return !READ_ONCE(ls->policy->elided);
+	/* from here on it cannot elide, unless another policy makes it */
+	libra_domain_disarm(domain);
+	return !READ_ONCE(domain->elided) && !READ_ONCE(domain->armed);
 }
 
 void libra_detach_policy(struct libra_policy *policy)
@@ -249,11 +260,11 @@ void libra_detach_policy(struct libra_policy *policy)
 	struct libra_sock *ls;
 	u64 after = 0;
 
-	if (READ_ONCE(policy->elided))
+	if (libra_policy_any_elides())
 		return;
 	while ((ls = libra_sock_next(after))) {
 		after = ls->order;
-		if (ls->policy == policy)
+		if (ls->policy == policy && may_detach(ls))
 			detach(ls);
 		sock_put(ls->sk);
 		libra_sock_put(ls);

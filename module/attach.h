@@ -33,8 +33,9 @@ int libra_attach_open(struct sock *sk, struct libra_policy *policy,
 		      struct libra_domain *domain, struct netlink_ext_ack *extack);
 
 /*
- * Lets go of all sockets of a policy that was removed. Those of processes
- * that ever received placeholders stay, copying and watched, until they close.
+ * Lets go of the sockets of a policy that was removed. Those of processes that
+ * ever received placeholders, or still may, through another policy, stay,
+ * copying and watched, until they close.
  */
 void libra_detach_policy(struct libra_policy *policy);
 

@@ -16,17 +16,23 @@
  * SRCU's callback by a work item. It pins the module until then.
  */
 #include <linux/cred.h>
+#include <linux/fdtable.h>
 #include <linux/hashtable.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/net.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
+#include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "domain.h"
 #include "payload.h"
 #include "policy.h"
+#include "sock.h"
 
 struct libra_limits libra_limits = {
 	.total = 256 << 20,
@@ -225,6 +231,37 @@ void libra_domain_put(struct libra_domain *domain)
 }
 
 /*
+ * Descriptors of the process that lead to TCP without passing us: inherited or
+ * received listeners, say, and what was accepted before the attach.
+ */
+static int fd_unwatched(const void *data, struct file *file, unsigned int fd)
+{
+	struct socket *sock = sock_from_file(file);
+	struct sock *sk = sock ? sock->sk : NULL;
+
+	if (!sk || sk->sk_type != SOCK_STREAM ||
+	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
+		return 0;
+	/* MPTCP, SMC and whatever else hides TCP below it */
+	if (sk->sk_protocol != IPPROTO_TCP)
+		return 1;
+	if (READ_ONCE(sk->sk_state) == TCP_CLOSE)
+		return 0;
+	return !libra_sock_attached(sk);
+}
+
+/* A look at all descriptors is dear: at most one a second */
+static bool domain_may_look(struct libra_domain *domain)
+{
+	unsigned long next = READ_ONCE(domain->next_look);
+
+	if (next && time_before(jiffies, next))
+		return false;
+	WRITE_ONCE(domain->next_look, jiffies + HZ);
+	return true;
+}
+
+/*
  * Runs in a call of the process itself, so ->release() has not run and cannot
  * run before this returns: the reference taken here is dropped there.
  */
@@ -233,7 +270,10 @@ void libra_domain_arm(struct libra_domain *domain)
 	struct libra_domain *self;
 	bool armed;
 
-	if (READ_ONCE(domain->armed))
+	if (likely(READ_ONCE(domain->armed)) || !domain_may_look(domain))
+		return;
+	WRITE_ONCE(domain->unwatched, iterate_fd(current->files, 0, fd_unwatched, NULL));
+	if (domain->unwatched)
 		return;
 	self = libra_domain_get(domain->mn.mm);
 	if (IS_ERR(self))
@@ -320,6 +360,9 @@ u32 libra_domain_gate(const struct libra_domain *domain)
 		closed |= LIBRA_GATE_TLS;
 	if (READ_ONCE(domain->exited))
 		closed |= LIBRA_GATE_EXITED;
+	if (READ_ONCE(domain->unwatched) ||
+	    (domain->policy && READ_ONCE(domain->policy->unwatched)))
+		closed |= LIBRA_GATE_UNWATCHED;
 	return closed;
 }
 

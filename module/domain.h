@@ -49,6 +49,8 @@ struct libra_domain {
 	atomic_t opaque;		/* sockets whose framing was given up */
 	bool tls;			/* for good: an outgoing stream was unreadable */
 	bool exited;
+	bool unwatched;			/* has a TCP socket that is not attached */
+	unsigned long next_look;	/* for one, in jiffies */
 	bool armed;			/* lives as long as the process: it may elide */
 	bool elided;			/* ever */
 
@@ -89,8 +91,9 @@ void libra_domain_set_policy(struct libra_domain *domain, struct libra_policy *p
 u32 libra_domain_gate(const struct libra_domain *domain);
 
 /*
- * Makes a domain ready to elide: from now on it lives until the process is
- * gone. Nothing is elided before. Called by the process itself, with no
+ * Makes a domain ready to elide, when all its process's TCP sockets are
+ * attached: from now on it lives until the process is gone. Nothing is elided
+ * before. Called by the process itself, with no
  * socket locked; on failure it stays as it is.
  */
 void libra_domain_arm(struct libra_domain *domain);

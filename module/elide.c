@@ -67,7 +67,7 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	const struct libra_sock *ls = call->ls;
 	u32 share, least = min_t(u32, SHARE_MIN, ls->policy->threshold);
 
-	if (!ls->rx.elides || !call->elide)
+	if (!ls->rx.elides || !call->elide || !libra_sock_may_elide(ls))
 		return 0;
 	share = min_t(u64, min_t(size_t, iov_iter_count(call->to), call->available),
 		      min_t(u64, call->stream->payload_left, LIBRA_PAYLOAD_MAX));
@@ -76,7 +76,7 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	if (!libra_payload_retainable(skb, offset))
 		return elide_refuse(call, LIBRA_REASON_LINEAR);
 	/* decided anew for every placeholder: sinks come and go */
-	if (libra_domain_gate(call->domain) &&
+	if ((libra_domain_gate(call->domain) || READ_ONCE(ls->policy->unwatched)) &&
 	    !(ls->policy->flags & LIBRA_POLICY_F_ACCEPT_RISK))
 		return elide_refuse(call, LIBRA_REASON_GATE);
 	return share;

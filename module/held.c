@@ -17,11 +17,11 @@
 /* A false beginning, one byte in most cases, must not delay data noticeably */
 #define HELD_JIFFIES	(1 + HZ / 500)
 
-static void held_arm(struct libra_sock *ls)
+static void held_arm(struct libra_sock *ls, unsigned long delay)
 {
 	refcount_inc(&ls->ref);
 	sock_hold(ls->sk);
-	if (!schedule_delayed_work(&ls->tx.held.timer, HELD_JIFFIES)) {
+	if (!schedule_delayed_work(&ls->tx.held.timer, delay)) {
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
@@ -35,13 +35,20 @@ static void held_timer(struct work_struct *work)
 	struct sock *sk = ls->sk;
 
 	mutex_lock(&ls->tx.lock);
+	if (held->finished || held->state == LIBRA_HELD_NONE)
+		goto unlock;
+	/* while there is no room nobody waits for these bytes */
+	if (!sk_stream_memory_free(sk)) {
+		held_arm(ls, HZ / 10);
+		goto unlock;
+	}
 	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held)) {
 		held->state = LIBRA_HELD_RAW;
-		/* metadata in between means that the cut is no longer open */
-		held->leaked = held->len == held->token ? held->token : 0;
+		held->leaked = held->token;
 	}
 	if (held->state == LIBRA_HELD_RAW && libra_held_flush(ls, 0) == -EAGAIN)
-		held_arm(ls);
+		held_arm(ls, HELD_JIFFIES);
+unlock:
 	mutex_unlock(&ls->tx.lock);
 	sock_put(sk);
 	libra_sock_put(ls);
@@ -62,7 +69,7 @@ void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len)
 	held->sent = 0;
 	held->leaked = 0;
 	held->state = LIBRA_HELD_WAIT;
-	held_arm(ls);
+	held_arm(ls, HELD_JIFFIES);
 }
 
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len)
@@ -121,6 +128,9 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 	struct libra_held *held = &ls->tx.held;
 	int ret;
 
+	/* these were for a connection that is gone */
+	if (test_bit(LIBRA_SOCK_RECONNECTED, &ls->bits))
+		held->sent = held->len;
 	while (held->sent < held->len) {
 		if (held->state == LIBRA_HELD_TOKEN && held->sent < held->token)
 			ret = libra_cursor_send(ls, held->token - held->sent,

@@ -121,9 +121,7 @@ static int policy_set_exe(struct libra_policy *policy, struct genl_info *info)
 
 	if (!attr)
 		return 0;
-	policy->exe = nla_strdup(attr, GFP_KERNEL);
-	if (!policy->exe)
-		return -ENOMEM;
+	nla_strscpy(policy->exe, attr, sizeof(policy->exe));
 	if (policy->exe[0] != '/') {
 		NL_SET_ERR_MSG_ATTR(info->extack, attr, "the executable's path must be absolute");
 		return -EINVAL;

@@ -96,6 +96,7 @@ static void overlay_close(struct sock *sk, long timeout)
 	overlay = ls->overlay;
 	set_bit(LIBRA_SOCK_CLOSING, &ls->bits);
 	libra_tx_close(ls);
+	libra_sock_closed(ls);
 	libra_sock_put(ls);
 	overlay->lower->close(sk, timeout);
 }
@@ -123,8 +124,10 @@ static int overlay_disconnect(struct sock *sk, int flags)
 		return libra_lower_prot(sk)->disconnect(sk, flags);
 	err = ls->overlay->lower->disconnect(sk, flags);
 	/* an abortive close disconnects too, but nobody will connect again */
-	if (!err && !test_bit(LIBRA_SOCK_CLOSING, &ls->bits))
+	if (!err && !test_bit(LIBRA_SOCK_CLOSING, &ls->bits)) {
+		set_bit(LIBRA_SOCK_RECONNECTED, &ls->bits);
 		libra_sock_opaque(ls, LIBRA_REASON_RECONNECT);
+	}
 	libra_sock_put(ls);
 	return err;
 }
@@ -154,7 +157,7 @@ static int overlay_getsockopt(struct sock *sk, int level, int optname,
 	if (!ls)
 		return libra_lower_prot(sk)->getsockopt(sk, level, optname, optval, optlen);
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
-		libra_rx_bypass(ls);
+		libra_rx_lose(ls, LIBRA_REASON_API);
 	err = ls->overlay->lower->getsockopt(sk, level, optname, optval, optlen);
 	libra_sock_put(ls);
 	return err;
@@ -171,7 +174,7 @@ static ssize_t overlay_splice_read(struct socket *sock, loff_t *ppos,
 	if (!ls)
 		return libra_lower_ops(sock)->splice_read(sock, ppos, pipe, len, flags);
 	ops = ls->overlay->lower_ops;
-	libra_rx_bypass(ls);
+	libra_rx_lose(ls, LIBRA_REASON_API);
 	ret = ops->splice_read(sock, ppos, pipe, len, flags);
 	libra_sock_put(ls);
 	return ret;

@@ -59,7 +59,6 @@ struct libra_policy *libra_policy_remove(u32 id)
 void libra_policy_free(struct libra_policy *policy)
 {
 	put_pid(policy->pid);
-	kfree(policy->exe);
 	if (policy->parser)
 		libra_parser_put(policy->parser);
 	kfree_rcu(policy, rcu);
@@ -125,7 +124,7 @@ static bool policy_matches(const struct libra_policy *policy)
 		return false;
 	if (policy->pid && !policy_matches_pid(policy))
 		return false;
-	return !policy->exe || policy_matches_exe(policy);
+	return !policy->exe[0] || policy_matches_exe(policy);
 }
 
 struct libra_policy *libra_policy_match(void)
@@ -159,6 +158,18 @@ struct libra_policy *libra_policy_find(u32 id)
 	}
 	rcu_read_unlock();
 	return found;
+}
+
+bool libra_policy_any_elides(void)
+{
+	struct libra_policy *policy;
+	bool any = false;
+
+	rcu_read_lock();
+	list_for_each_entry_rcu(policy, &policies, node)
+		any |= policy->mode == LIBRA_MODE_ELIDE && !READ_ONCE(policy->draining);
+	rcu_read_unlock();
+	return any;
 }
 
 unsigned int libra_policy_count(void)

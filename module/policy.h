@@ -24,7 +24,7 @@ struct libra_policy {
 	 * process are attached, since payload may leave on any of them
 	 */
 	struct pid *pid;		/* the process and its descendants */
-	char *exe;
+	char exe[LIBRA_PATH_MAX];	/* empty: any */
 	/* the sockets of these that elide; 0 is any */
 	u16 lport;
 	u16 rport;
@@ -35,6 +35,7 @@ struct libra_policy {
 	u8 mode;
 	bool draining;			/* removed: elides no more */
 	bool elided;			/* ever: its sockets cannot be let go */
+	bool unwatched;			/* a socket could not be attached: elides no more */
 	atomic_t sockets;
 	struct rcu_head rcu;
 };
@@ -59,6 +60,8 @@ void libra_policy_put(struct libra_policy *policy);
 struct libra_policy *libra_policy_match(void);
 /* The policy with this id, with a reference, or NULL */
 struct libra_policy *libra_policy_find(u32 id);
+/* Is there one that may elide now? */
+bool libra_policy_any_elides(void);
 unsigned int libra_policy_count(void);
 
 /* For the netlink dump: @fn for each policy whose id is above @after */

@@ -55,7 +55,7 @@ static int policy_put(struct sk_buff *skb, const struct libra_policy *policy)
 		flags |= LIBRA_POLICY_F_DRAINING;
 	return nla_put_u32(skb, LIBRA_POLICY_ATTR_ID, policy->id) ||
 	       (policy->pid && nla_put_u32(skb, LIBRA_POLICY_ATTR_PID, pid_vnr(policy->pid))) ||
-	       (policy->exe && nla_put_string(skb, LIBRA_POLICY_ATTR_EXE, policy->exe)) ||
+	       (policy->exe[0] && nla_put_string(skb, LIBRA_POLICY_ATTR_EXE, policy->exe)) ||
 	       (policy->lport && nla_put_u16(skb, LIBRA_POLICY_ATTR_LPORT, policy->lport)) ||
 	       (policy->rport && nla_put_u16(skb, LIBRA_POLICY_ATTR_RPORT, policy->rport)) ||
 	       nla_put_string(skb, LIBRA_POLICY_ATTR_PARSER, libra_parser_name(policy->parser)) ||

@@ -21,6 +21,9 @@
 #include "sock.h"
 #include "stats.h"
 
+/* Nothing was read, and lower has to */
+#define RX_PLAIN	(-ENOTSUPP)
+
 /* ---- copying ---- */
 
 static void rx_copied(struct libra_rx_call *call, u32 len)
@@ -145,8 +148,6 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	if (room != n) {
 		iov_iter_revert(call->to, room);
 		call->err = -EFAULT;
-		if (verdict == LIBRA_FRAME)
-			libra_stream_revert(call->ls, stream, &frame);
 		return 0;
 	}
 	rx_copied(call, n);
@@ -155,8 +156,6 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 		call->ls->rx.elides = rx_worth(call->ls);
 		return n;
 	}
-	if (verdict == LIBRA_FRAME)
-		libra_stream_revert(call->ls, stream, &frame);
 	libra_stream_passed(stream, n);
 	return n;
 }
@@ -230,6 +229,11 @@ static bool rx_ends(struct libra_rx_call *call, size_t target, long timeo, int *
 	}
 	if (!iov_iter_count(call->to))
 		return true;
+	/* read_sock() stops before an urgent byte; lower knows what to do with it */
+	if (tcp_sk(sk)->urg_data) {
+		*ret = RX_PLAIN;
+		return true;
+	}
 	if (call->done >= target && !READ_ONCE(sk->sk_backlog.tail))
 		return true;
 	if (call->done)
@@ -337,10 +341,12 @@ static int rx_plain(struct libra_sock *ls, struct msghdr *msg, size_t len,
 	return ret;
 }
 
-void libra_rx_bypass(struct libra_sock *ls)
+void libra_rx_lose(struct libra_sock *ls, enum libra_reason reason)
 {
+	if (!libra_stream_synced(&ls->rx.stream))
+		return;
 	mutex_lock(&ls->rx.lock);
-	libra_sock_rx_opaque(ls, LIBRA_REASON_API);
+	libra_sock_rx_opaque(ls, reason);
 	mutex_unlock(&ls->rx.lock);
 }
 
@@ -363,8 +369,8 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	mutex_lock(&ls->rx.lock);
 	ret = rx_receive(&call, len, flags);
 	mutex_unlock(&ls->rx.lock);
-	if (msg->msg_get_inq)
-		msg->msg_inq = tcp_inq(ls->sk);
+	if (msg->msg_get_inq && ret >= 0)
+		msg->msg_inq = tcp_inq(ls->sk) ?: sock_flag(ls->sk, SOCK_DONE);
 	return ret;
 }
 
@@ -386,15 +392,15 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
 		goto out;
 	}
-	if (rx_unusual(sk, flags) && libra_stream_synced(&ls->rx.stream)) {
-		mutex_lock(&ls->rx.lock);
-		libra_sock_rx_opaque(ls, LIBRA_REASON_FLAGS);
-		mutex_unlock(&ls->rx.lock);
-	}
+	if (rx_unusual(sk, flags))
+		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
+	ret = RX_PLAIN;
 	if (libra_stream_synced(&ls->rx.stream))
 		ret = rx_framed(ls, domain, msg, len, flags);
-	else
+	if (ret == RX_PLAIN) {
+		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
+	}
 	libra_sock_finish(ls);
 out:
 	libra_sock_put(ls);

@@ -6,6 +6,7 @@
 #include <linux/socket.h>
 
 #include "compat/compat.h"
+#include "uapi/libra.h"
 
 struct libra_sock;
 struct sock;
@@ -14,7 +15,7 @@ struct sock;
 int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 		  LIBRA_RECVMSG_PARAM);
 
-/* The application is about to read on a road that the parser does not see */
-void libra_rx_bypass(struct libra_sock *ls);
+/* From here on bytes are read that the parser does not see */
+void libra_rx_lose(struct libra_sock *ls, enum libra_reason reason);
 
 #endif /* _LIBRA_RX_H */

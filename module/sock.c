@@ -124,6 +124,16 @@ struct libra_sock *libra_sock_enter(const struct sock *sk)
 	return ls;
 }
 
+bool libra_sock_attached(const struct sock *sk)
+{
+	bool attached;
+
+	rcu_read_lock();
+	attached = libra_ulp_context(sk);
+	rcu_read_unlock();
+	return attached;
+}
+
 /* ---- the list ---- */
 
 void libra_sock_list(struct libra_sock *ls)
@@ -282,6 +292,11 @@ void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason)
 {
 	stream_give_up(ls, &ls->tx.stream, reason);
 	sock_count_gate(ls);
+}
+
+void libra_sock_closed(struct libra_sock *ls)
+{
+	sock_uncount_gate(ls);
 }
 
 void libra_sock_tunnel(struct libra_sock *ls)

@@ -50,6 +50,7 @@ enum libra_sock_bits {
 	LIBRA_SOCK_OPAQUE,	/* counted in domain->opaque */
 	LIBRA_SOCK_DETACHED,
 	LIBRA_SOCK_CLOSING,	/* by the application */
+	LIBRA_SOCK_RECONNECTED,	/* disconnected by the application */
 	LIBRA_SOCK_FOREIGN,	/* used by more than one process */
 };
 
@@ -96,6 +97,8 @@ void libra_sock_put(struct libra_sock *ls);
  */
 struct libra_sock *libra_sock_enter(const struct sock *sk);
 
+bool libra_sock_attached(const struct sock *sk);
+
 /* In and out of the list of attached sockets */
 void libra_sock_list(struct libra_sock *ls);
 void libra_sock_unlist(struct libra_sock *ls);
@@ -116,6 +119,8 @@ bool libra_sock_may_elide(const struct libra_sock *ls);
 void libra_sock_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_rx_opaque(struct libra_sock *ls, enum libra_reason reason);
+/* The application is done with it: it is no sink any more */
+void libra_sock_closed(struct libra_sock *ls);
 /* Both directions left the protocol by its own rules */
 void libra_sock_tunnel(struct libra_sock *ls);
 

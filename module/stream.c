@@ -86,15 +86,6 @@ static bool exchange_open(struct libra_exchanges *exchanges, u8 tag)
 	return room;
 }
 
-/* The request that was opened last did not go out as a whole */
-static void exchange_reopen(struct libra_exchanges *exchanges)
-{
-	spin_lock(&exchanges->lock);
-	if (exchanges->count)
-		exchanges->count--;
-	spin_unlock(&exchanges->lock);
-}
-
 static void exchange_answer(struct libra_exchanges *exchanges)
 {
 	spin_lock(&exchanges->lock);
@@ -103,6 +94,20 @@ static void exchange_answer(struct libra_exchanges *exchanges)
 		exchanges->count--;
 	}
 	spin_unlock(&exchanges->lock);
+}
+
+/*
+ * Remembers a request once, however often its head is parsed before all of it
+ * has passed: its answer may come and go meanwhile.
+ */
+static bool stream_remember(struct libra_sock *ls, struct libra_stream *stream, u32 tag)
+{
+	if (stream->opened)
+		return stream->opened == tag;
+	if (tag > U8_MAX || !exchange_open(&ls->exchanges, tag))
+		return false;
+	stream->opened = tag;
+	return true;
 }
 
 /* ---- frames ---- */
@@ -127,8 +132,7 @@ int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
 	/* what has passed was all metadata when it passed */
 	if (frame->meta_len < stream->head_len)
 		return LIBRA_GIVE_UP;
-	if (frame->flags & LIBRA_FRAME_OPENS &&
-	    (frame->tag > U8_MAX || !exchange_open(&ls->exchanges, frame->tag)))
+	if (frame->flags & LIBRA_FRAME_OPENS && !stream_remember(ls, stream, frame->tag))
 		return LIBRA_GIVE_UP;
 	return LIBRA_FRAME;
 }
@@ -136,13 +140,6 @@ int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
 void libra_stream_passed(struct libra_stream *stream, u32 len)
 {
 	stream->head_len += len;
-}
-
-void libra_stream_revert(struct libra_sock *ls, struct libra_stream *stream,
-			 const struct libra_frame *frame)
-{
-	if (frame->flags & LIBRA_FRAME_OPENS)
-		exchange_reopen(&ls->exchanges);
 }
 
 static void stream_count(const struct libra_stream *stream,
@@ -160,6 +157,7 @@ void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 {
 	memcpy(stream->words, frame->state, sizeof(stream->words));
 	stream->begun = true;
+	stream->opened = LIBRA_EXCHANGE_NONE;
 	stream->flags = frame->flags;
 	stream->frame_len = frame->payload_len;
 	stream->payload_left = frame->payload_len;

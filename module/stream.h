@@ -26,6 +26,7 @@ struct libra_stream {
 	u8 reason;		/* enum libra_reason, when opaque */
 	u8 side;		/* enum libra_side */
 	bool begun;		/* a frame was accepted */
+	u8 opened;		/* tag of the request whose head is passing */
 	u32 version;		/* state version that @words have */
 	/* the frame under way, once its metadata has passed */
 	u32 flags;		/* enum libra_frame_flags */
@@ -79,10 +80,6 @@ void libra_stream_passed(struct libra_stream *stream, u32 len);
 /* All metadata of @frame has passed: its payload comes next */
 void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 			 const struct libra_frame *frame);
-/* Not all of it has: it will be parsed again */
-void libra_stream_revert(struct libra_sock *ls, struct libra_stream *stream,
-			 const struct libra_frame *frame);
-
 /* @len bytes of payload have passed */
 static inline void libra_stream_payload(struct libra_stream *stream, u64 len)
 {

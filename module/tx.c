@@ -207,8 +207,6 @@ static int tx_metadata(struct tx_call *call)
 		libra_stream_commit(ls, stream, &frame);
 		return ret;
 	}
-	if (whole)
-		libra_stream_revert(ls, stream, &frame);
 	if (ret > 0)
 		libra_stream_passed(stream, ret);
 	return ret;
@@ -246,14 +244,29 @@ static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
 
 /*
  * More of this body will come, and something is in flight: the next call or
- * the next ACK pushes a part that does not fill a segment.
+ * the next ACK pushes a part that does not fill a segment. Not for a stream of
+ * unknown length whose sender wants no delay: its next bytes may be long in
+ * coming.
  */
 static bool tx_body_goes_on(const struct tx_call *call, u32 len)
 {
 	const struct libra_stream *stream = call->stream;
+	const struct tcp_sock *tp = tcp_sk(call->ls->sk);
 
-	return tcp_sk(call->ls->sk)->packets_out &&
-	       (!libra_stream_last(stream) || stream->payload_left > len);
+	if (!READ_ONCE(tp->packets_out))
+		return false;
+	if (libra_stream_last(stream) && stream->payload_left != LIBRA_PAYLOAD_EOF)
+		return stream->payload_left > len;
+	return !(tp->nonagle & TCP_NAGLE_OFF);
+}
+
+/* Lets go what MSG_MORE kept back for a part that does not come */
+static void tx_uncork(struct libra_sock *ls)
+{
+	struct socket *sock = ls->sk->sk_socket;
+
+	if (sock && ls->overlay->lower_ops->splice_eof)
+		ls->overlay->lower_ops->splice_eof(sock);
 }
 
 static int tx_reuse(struct tx_call *call)
@@ -274,6 +287,10 @@ static int tx_reuse(struct tx_call *call)
 	ret = libra_cursor_send(call->ls, len, flags);
 	if (ret <= 0)
 		return ret;
+	/* the last ACK may have come meanwhile: nothing would push it */
+	if (flags & ~call->flags & MSG_MORE && iov_iter_count(call->from) == len &&
+	    !READ_ONCE(tcp_sk(call->ls->sk)->packets_out))
+		tx_uncork(call->ls);
 	iov_iter_advance(call->from, ret);
 	libra_stream_payload(stream, ret);
 	if (tx->cursor && !libra_stream_in_payload(stream))
@@ -290,9 +307,10 @@ static int tx_hold(struct tx_call *call, u32 len)
 	struct libra_tx *tx = &call->ls->tx;
 	u8 bytes[LIBRA_MARKER_LEN];
 
-	/* a body ends with what it ends with */
+	/* a body ends with what it ends with, but not inside a token */
 	if (tx->held.finished || (libra_stream_last(stream) && stream->payload_left == len))
-		return tx_copy(call, len);
+		return len >= LIBRA_MARKER_SURE ?
+		       libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED) : tx_copy(call, len);
 	if (copy_from_iter(bytes, len, call->from) != len)
 		return -EFAULT;
 	libra_held_begin(call->ls, bytes, len);
@@ -329,7 +347,8 @@ static int tx_held_decide(struct tx_call *call)
 			libra_stream_payload(stream, len);
 			return len;
 		}
-		fallthrough;
+		/* cut twice: nobody can tell any more */
+		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
 	default:
 		if (libra_held_sure(held))
 			return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
@@ -420,14 +439,18 @@ static int tx_steps(struct tx_call *call, size_t *done)
 	return 0;
 }
 
-static int tx_wait(struct sock *sk, long *timeo)
+/*
+ * Waits for room; with no progress since the last time (@stuck) for memory,
+ * which sk_stream_wait_memory() does for a random while.
+ */
+static int tx_wait(struct sock *sk, long *timeo, bool stuck)
 {
-	int err;
+	int err = 0;
 
 	lock_sock(sk);
 	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
 		err = sk_stream_wait_connect(sk, timeo);
-	else
+	else if (stuck || !sk_stream_memory_free(sk))
 		err = sk_stream_wait_memory(sk, timeo);
 	release_sock(sk);
 	/* what is wrong with the connection the next part says better */
@@ -437,18 +460,25 @@ static int tx_wait(struct sock *sk, long *timeo)
 static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 {
 	struct libra_sock *ls = call->ls;
+	size_t before = SIZE_MAX;
 	int ret;
 
 	for (;;) {
 		mutex_lock(&ls->tx.lock);
 		ret = tx_steps(call, done);
 		mutex_unlock(&ls->tx.lock);
-		if ((ret != -EAGAIN && ret != -EINPROGRESS) || !*timeo)
+		if (ret != -EAGAIN && ret != -EINPROGRESS)
+			break;
+		if (!*timeo)
 			return ret;
-		ret = tx_wait(ls->sk, timeo);
+		ret = tx_wait(ls->sk, timeo, *done == before);
 		if (ret)
-			return ret;
+			break;
+		before = *done;
 	}
+	if (ret && *done)
+		tx_uncork(ls);
+	return ret;
 }
 
 /* ---- what is not framed: watched, and sent as it is ---- */
@@ -464,6 +494,33 @@ static bool tx_guard(struct libra_stream *stream, const struct iov_iter *from, s
 		return true;
 	return libra_marker_search(tail.bytes, tail.len, &at, &marker) == LIBRA_FOUND_CUT &&
 	       tail.len - at >= LIBRA_MARKER_SURE;
+}
+
+/*
+ * What framing left behind goes first, or the connection dies of it: nothing
+ * may overtake what is held, and a placeholder's rest cannot be told any more.
+ */
+static int tx_settle(struct libra_sock *ls, long *timeo)
+{
+	struct libra_held *held = &ls->tx.held;
+	int ret = 0;
+
+	do {
+		if (ret == -EAGAIN)
+			ret = tx_wait(ls->sk, timeo, true);
+		if (ret)
+			return ret;
+		mutex_lock(&ls->tx.lock);
+		if (ls->tx.cursor || held->state == LIBRA_HELD_TOKEN ||
+		    (held->state == LIBRA_HELD_WAIT && libra_held_sure(held)))
+			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
+		else if (held->state == LIBRA_HELD_WAIT)
+			held->state = LIBRA_HELD_RAW;
+		if (!ret && held->state == LIBRA_HELD_RAW)
+			ret = libra_held_flush(ls, 0);
+		mutex_unlock(&ls->tx.lock);
+	} while (ret == -EAGAIN && *timeo);
+	return ret;
 }
 
 static int tx_plain(struct libra_sock *ls, struct msghdr *msg)
@@ -526,7 +583,9 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		if (ret || !msg_data_left(msg))
 			return ret;
 	}
-	ret = tx_plain(ls, msg);
+	ret = tx_settle(ls, &timeo);
+	if (!ret)
+		ret = tx_plain(ls, msg);
 	if (ret < 0)
 		return ret;
 	*done += ret;
@@ -537,6 +596,7 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct libra_sock *ls = libra_sock_enter(sk);
 	size_t done = 0;
+	bool dead;
 	int ret;
 
 	if (!ls)
@@ -545,29 +605,54 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 		ret = ls->overlay->lower->sendmsg(sk, msg, len);
 	else
 		ret = tx_send(ls, msg, &done);
+	dead = READ_ONCE(ls->reset);
 	libra_sock_finish(ls);
 	libra_sock_put(ls);
-	if (ret == -ECONNRESET || !done)
-		done = 0;
-	if (done)
+	if (done && !dead)
 		return done;
 	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
 		send_sig(SIGPIPE, current, 0);
 	return ret;
 }
 
+/*
+ * The few bytes that are held, without waiting: the application will not come
+ * again for them, so they may go over the buffer's limit.
+ */
+static int tx_flush_last(struct libra_sock *ls)
+{
+	struct sock *sk = ls->sk;
+	int room;
+
+	lock_sock(sk);
+	room = sk->sk_sndbuf;
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) +
+					SKB_TRUESIZE(LIBRA_HELD_MAX)));
+	release_sock(sk);
+	return libra_held_flush(ls, 0);
+}
+
+/* Does the message end in the middle of a placeholder, looking whole? */
+static bool tx_cut_short(const struct libra_tx *tx)
+{
+	return tx->cursor && tx->stream.payload_left == LIBRA_PAYLOAD_EOF;
+}
+
 void libra_tx_finish(struct libra_sock *ls)
 {
 	struct libra_held *held = &ls->tx.held;
+	bool open_end;
 
 	mutex_lock(&ls->tx.lock);
 	held->finished = true;
+	open_end = ls->tx.stream.payload_left == LIBRA_PAYLOAD_EOF;
 	/* of a body that ends here, or a token that is cut for good? */
 	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held) &&
-	    !(ls->domain && libra_payload_any_live(ls->domain)))
+	    (open_end || !ls->domain || !libra_payload_any_live(ls->domain)))
 		held->state = LIBRA_HELD_RAW;
-	if (held->state == LIBRA_HELD_WAIT || held->state == LIBRA_HELD_TOKEN ||
-	    (held->state == LIBRA_HELD_RAW && libra_held_flush(ls, 0)))
+	if (tx_cut_short(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
+	    held->state == LIBRA_HELD_TOKEN ||
+	    (held->state == LIBRA_HELD_RAW && tx_flush_last(ls)))
 		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
 	held->state = LIBRA_HELD_NONE;
 	mutex_unlock(&ls->tx.lock);

@@ -24,10 +24,14 @@ static struct tcp_ulp_ops libra_ulp;
 struct libra_sock *libra_ulp_context(const struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
+	struct libra_sock *ls = rcu_dereference(icsk->icsk_ulp_data);
 
-	if (READ_ONCE(icsk->icsk_ulp_ops) != &libra_ulp)
-		return NULL;
-	return rcu_dereference(icsk->icsk_ulp_data);
+	/*
+	 * The data first: if the ops are still ours after it was read, it was
+	 * ours too. Another ULP that came after us sets its data, then its ops.
+	 */
+	smp_rmb();
+	return READ_ONCE(icsk->icsk_ulp_ops) == &libra_ulp ? ls : NULL;
 }
 
 static void ulp_hang(struct sock *sk, struct libra_sock *ls,
@@ -36,7 +40,6 @@ static void ulp_hang(struct sock *sk, struct libra_sock *ls,
 	struct inet_connection_sock *icsk = inet_csk(sk);
 
 	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
-	/* libra_ulp_context() reads it first: the data must be there by then */
 	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
 	libra_overlay_push(overlay, sk, ls->listener);
 	libra_sock_list(ls);

@@ -174,6 +174,7 @@ enum libra_socket_attr {
 #define LIBRA_GATE_OPAQUE	(1 << 1) /* a connection whose framing was given up is there */
 #define LIBRA_GATE_TLS		(1 << 2) /* an outgoing connection was unreadable from its first byte */
 #define LIBRA_GATE_EXITED	(1 << 3) /* the process is gone */
+#define LIBRA_GATE_UNWATCHED	(1 << 4) /* a TCP socket of the process is not attached */
 
 enum libra_domain_attr {
 	LIBRA_DOMAIN_ATTR_UNSPEC,
