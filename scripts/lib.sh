@@ -32,6 +32,11 @@ drop_lock() {
 	exec {lock_fd}>&-
 }
 
+# tree_key: for the names of locks that concern this tree only.
+tree_key() {
+	sha256sum <<<"$tree" | cut -c1-12
+}
+
 os_codename() {
 	# shellcheck source=/dev/null
 	(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}")
