@@ -76,8 +76,7 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	if (!libra_payload_retainable(skb, offset))
 		return elide_refuse(call, LIBRA_REASON_LINEAR);
 	/* decided anew for every placeholder: sinks come and go */
-	if ((libra_domain_gate(call->domain) || READ_ONCE(ls->policy->unwatched)) &&
-	    !(ls->policy->flags & LIBRA_POLICY_F_ACCEPT_RISK))
+	if (libra_domain_gate(call->domain) || READ_ONCE(ls->policy->unwatched))
 		return elide_refuse(call, LIBRA_REASON_GATE);
 	return share;
 }

@@ -66,7 +66,7 @@ enum libra_config_attr {
 	LIBRA_CONFIG_ATTR_MAX = __LIBRA_CONFIG_ATTR_MAX - 1
 };
 
-#define LIBRA_POLICY_F_ACCEPT_RISK	(1 << 0) /* elide although a sink cannot be watched */
+#define LIBRA_POLICY_F_ACCEPT_RISK	(1 << 0) /* attached in spite of what was found; a note, the gate stays */
 #define LIBRA_POLICY_F_SETSOCKOPT	(1 << 1) /* the process may set the ULP itself */
 #define LIBRA_POLICY_F_DRAINING		(1 << 2) /* read-only: detached, waits for its sockets */
 #define LIBRA_POLICY_F_SETTABLE \
