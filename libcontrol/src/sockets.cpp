@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
-#include <ranges>
 #include <set>
 
 #include <arpa/inet.h>
@@ -205,8 +204,8 @@ void visit_process(std::uint32_t pid, std::set<std::uint64_t>& seen, const Socke
 void visit_sockets(const std::vector<std::uint32_t>& pids, const SocketVisitor& visitor) {
     std::set<std::uint64_t> seen;
     // Children first: of a socket that a parent holds too, the child is the one that uses it
-    for (const std::uint32_t pid : pids | std::views::reverse)
-        visit_process(pid, seen, visitor);
+    std::for_each(pids.rbegin(), pids.rend(),
+                  [&](std::uint32_t pid) { visit_process(pid, seen, visitor); });
 }
 
 } // namespace libra
