@@ -157,11 +157,11 @@ build_root() {
 	[[ ! -e $dir/libra-complete ]] || return 0
 	say "making the guest root '$name' with mmdebstrap (about a minute)"
 	mkdir -p "$cache/roots"
-	rm -rf "$cache"/roots/.new.* # of a run that was killed; scripts/setup holds the lock
-	work=$(mktemp -d "$cache/roots/.new.XXXXXX")
+	work=$cache/roots/.new
+	rm -rf "$work" # of a run that was killed; scripts/setup holds the lock
 	# shellcheck disable=SC2064 # the name is a local one, gone by then
 	trap "rm -rf '$work'" EXIT
-	chmod 755 "$work"
+	mkdir "$work"
 	make_root "$name" "$work/root" >&2
 	touch "$work/root/libra-complete"
 	rm -rf "$dir"
