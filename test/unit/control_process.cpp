@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <limits>
@@ -132,8 +133,8 @@ TEST_CASE("sockets are told apart by their own descriptors", "[process]") {
     const UniqueFd connection = connect_to_loopback(port);
     const UniqueFd idle(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const UniqueFd udp(socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    int pair[2] = {-1, -1};
-    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    std::array<int, 2> pair{-1, -1};
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()) == 0);
     const UniqueFd one(pair[0]);
     const UniqueFd two(pair[1]);
     const UniqueFd again(dup(listener.get()));
