@@ -167,6 +167,7 @@ static struct mmu_notifier *domain_alloc(struct mm_struct *mm)
 	spin_lock_init(&domain->lock);
 	INIT_LIST_HEAD(&domain->live);
 	INIT_LIST_HEAD(&domain->sent);
+	domain->places = RB_ROOT_CACHED;
 	xa_init(&domain->payloads);
 	INIT_RCU_WORK(&domain->free_work, domain_free_work);
 	domain->mn.mm = mm;	/* for hash lookups already */

@@ -67,6 +67,7 @@ struct libra_domain {
 	u64 end_id;
 	unsigned int nr_live;
 	unsigned int nr_sent;
+	struct rb_root_cached places;	/* of live payload, by user address */
 	struct xarray payloads;		/* by id; looked up under RCU */
 	struct rcu_work free_work;
 };

@@ -92,6 +92,12 @@ static void elide_announce(struct libra_rx_call *call)
 	smp_mb();
 }
 
+static void elide_forget(struct libra_payload *payload)
+{
+	libra_payload_drop(payload);
+	libra_payload_put(payload);
+}
+
 bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offset)
 {
 	u32 share = elide_share(call, skb, offset);
@@ -100,7 +106,9 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	if (!share)
 		return false;
 	payload = libra_payload_new(call->domain);
-	if (!payload) {
+	if (!payload || !libra_place_prepare(payload, call->to, share)) {
+		if (payload)
+			elide_forget(payload);
 		call->elide = false;
 		return elide_refuse(call, LIBRA_REASON_NOMEM);
 	}
@@ -109,8 +117,7 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	if (!elide_put_marker(call->to, payload, 0, 0) ||
 	    !elide_put_marker(call->to, payload, share - LIBRA_MARKER_LEN,
 			   share - LIBRA_MARKER_LEN)) {
-		libra_payload_drop(payload);
-		libra_payload_put(payload);
+		elide_forget(payload);
 		call->elide = false;
 		return elide_refuse(call, LIBRA_REASON_FAULT);
 	}

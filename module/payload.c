@@ -38,6 +38,8 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->max_segs = LIBRA_PAYLOAD_INLINE;
 	payload->charge = 0;
 	payload->segs = payload->inline_segs;
+	payload->places = &payload->place;
+	payload->nr_places = 0;
 	bitmap_zero(payload->marked, LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP);
 	spin_lock(&domain->lock);
 	armed = domain->armed;
@@ -66,6 +68,7 @@ void libra_payload_put(struct libra_payload *payload)
 	libra_domain_uncharge(payload->domain, payload->charge);
 	if (payload->segs != payload->inline_segs)
 		kvfree(payload->segs);
+	libra_place_free(payload);
 	kfree_rcu(payload, rcu);
 }
 
@@ -249,6 +252,7 @@ void libra_payload_publish(struct libra_payload *payload)
 	spin_lock(&domain->lock);
 	payload->state = LIBRA_PAYLOAD_LIVE;
 	list_add_tail(&payload->node, &domain->live);
+	libra_place_insert(payload);
 	domain->nr_live++;
 	spin_unlock(&domain->lock);
 	atomic64_inc(&nr_live);
@@ -286,6 +290,7 @@ static bool payload_unlist(struct libra_payload *payload)
 	if (state == LIBRA_PAYLOAD_DEAD)
 		return false;
 	list_del_init(&payload->node);
+	libra_place_remove(payload);
 	if (state == LIBRA_PAYLOAD_LIVE) {
 		domain->nr_live--;
 		atomic64_dec(&nr_live);
@@ -353,6 +358,7 @@ void libra_payload_sent(struct libra_payload *payload)
 		atomic64_dec(&nr_live);
 		atomic64_inc(&nr_sent);
 		payload->state = LIBRA_PAYLOAD_SENT;
+		libra_place_remove(payload);
 		domain->sent_charge += payload->charge;
 	}
 	if (payload->state == LIBRA_PAYLOAD_SENT)

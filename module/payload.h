@@ -11,6 +11,7 @@
 #include <linux/uio.h>
 
 #include "marker.h"
+#include "place.h"
 
 struct libra_domain;
 struct sk_buff;
@@ -36,6 +37,9 @@ struct libra_payload {
 	size_t charge;		/* bytes that the pages pin */
 	struct bio_vec *segs;
 	struct bio_vec inline_segs[LIBRA_PAYLOAD_INLINE];
+	struct libra_place *places;
+	u32 nr_places;
+	struct libra_place place;	/* where there is only one */
 	/* the multiples of LIBRA_MARKER_STEP at which a marker was written */
 	DECLARE_BITMAP(marked, LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP);
 	struct rcu_head rcu;

@@ -16,6 +16,7 @@
 #include "domain.h"
 #include "elide.h"
 #include "overlay.h"
+#include "place.h"
 #include "policy.h"
 #include "rx.h"
 #include "sock.h"
@@ -366,6 +367,8 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	/* here, because it sleeps: no lock is held yet */
 	if (call.elide)
 		libra_domain_arm(domain);
+	if (domain)
+		libra_place_forget(domain, call.to);
 	mutex_lock(&ls->rx.lock);
 	ret = rx_receive(&call, len, flags);
 	mutex_unlock(&ls->rx.lock);

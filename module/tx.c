@@ -21,6 +21,7 @@
 #include "domain.h"
 #include "overlay.h"
 #include "payload.h"
+#include "place.h"
 #include "sock.h"
 #include "stats.h"
 #include "tx.h"
@@ -151,7 +152,8 @@ static int tx_check_metadata(struct tx_call *call, const u8 *bytes, u32 len,
 
 	if (!READ_ONCE(libra_ever_elided))
 		return 0;
-	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
+	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER ||
+	    (call->domain && libra_place_cut(call->domain, call->from, len)))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
 		return 0;
@@ -390,8 +392,11 @@ static int tx_payload(struct tx_call *call)
 	/* the bytes before it belong to a placeholder too */
 	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
-	if (found == LIBRA_FOUND_NONE || at)
+	if (found == LIBRA_FOUND_NONE || at) {
+		if (call->domain && libra_place_cut(call->domain, call->from, at))
+			return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 		return tx_copy(call, at);
+	}
 	if (found == LIBRA_FOUND_CUT)
 		return tx_hold(call, len);
 	return tx_begin(call, &marker);
@@ -523,7 +528,8 @@ static int tx_settle(struct libra_sock *ls, long *timeo)
 	return ret;
 }
 
-static int tx_plain(struct libra_sock *ls, struct msghdr *msg)
+static int tx_plain(struct libra_sock *ls, struct libra_domain *domain,
+		    struct msghdr *msg)
 {
 	struct libra_stream *stream = &ls->tx.stream;
 	struct iov_iter from = msg->msg_iter;
@@ -535,7 +541,7 @@ static int tx_plain(struct libra_sock *ls, struct msghdr *msg)
 		marker = tx_guard(stream, &from, iov_iter_count(&from));
 		mutex_unlock(&ls->tx.lock);
 	}
-	if (marker)
+	if (marker || (domain && libra_place_cut(domain, &from, iov_iter_count(&from))))
 		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
 	ret = ls->overlay->lower->sendmsg(ls->sk, msg, msg_data_left(msg));
 	if (ret <= 0)
@@ -585,7 +591,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 	}
 	ret = tx_settle(ls, &timeo);
 	if (!ret)
-		ret = tx_plain(ls, msg);
+		ret = tx_plain(ls, call.domain, msg);
 	if (ret < 0)
 		return ret;
 	*done += ret;

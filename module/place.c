@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * domain->places is under domain->lock. User memory is read without it: a
+ * payload that was found is held meanwhile, its place may be gone afterwards.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "domain.h"
+#include "payload.h"
+#include "place.h"
+
+/* The next contiguous range of user memory, at most @max bytes; moves over it */
+static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
+{
+	size_t len = min(iov_iter_count(iter), max);
+
+	iov_iter_advance(iter, 0);	/* over empty vectors */
+	if (iter_is_ubuf(iter)) {
+		*at = (unsigned long)iter->ubuf + iter->iov_offset;
+	} else {
+		*at = (unsigned long)iter_iov_addr(iter);
+		len = min_t(size_t, len, iter_iov_len(iter));
+	}
+	iov_iter_advance(iter, len);
+	return len;
+}
+
+static bool place_followed(const struct iov_iter *iter)
+{
+	return iter_is_ubuf(iter) || iter_is_iovec(iter);
+}
+
+bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *iter,
+			 u32 len)
+{
+	struct libra_place *place = &payload->place;
+	u32 n = iter_is_ubuf(iter) ? 1 : iter->nr_segs, done = 0, i;
+	struct iov_iter it = *iter;
+	unsigned long at;
+	size_t range;
+
+	if (n > 1) {
+		place = kmalloc_array(n, sizeof(*place), GFP_KERNEL);
+		if (!place)
+			return false;
+	}
+	for (i = 0; i < n && done < len; i++) {
+		range = place_range(&it, len - done, &at);
+		if (!range)
+			break;
+		place[i].node.start = at;
+		place[i].node.last = at + range - 1;
+		place[i].payload = payload;
+		place[i].offset = done;
+		RB_CLEAR_NODE(&place[i].node.rb);
+		done += range;
+	}
+	payload->places = place;
+	payload->nr_places = i;
+	return true;
+}
+
+void libra_place_free(struct libra_payload *payload)
+{
+	if (payload->places != &payload->place)
+		kfree(payload->places);
+}
+
+static void place_out(struct libra_domain *domain, struct libra_place *place)
+{
+	lockdep_assert_held(&domain->lock);
+	if (RB_EMPTY_NODE(&place->node.rb))
+		return;
+	interval_tree_remove(&place->node, &domain->places);
+	RB_CLEAR_NODE(&place->node.rb);
+}
+
+void libra_place_insert(struct libra_payload *payload)
+{
+	struct libra_domain *domain = payload->domain;
+	u32 i;
+
+	lockdep_assert_held(&domain->lock);
+	for (i = 0; i < payload->nr_places; i++) {
+		struct libra_place *place = &payload->places[i];
+		u32 left;
+
+		if (place->offset >= payload->len)
+			break;
+		left = payload->len - place->offset;
+		if (place->node.last - place->node.start >= left)
+			place->node.last = place->node.start + left - 1;
+		interval_tree_insert(&place->node, &domain->places);
+	}
+}
+
+void libra_place_remove(struct libra_payload *payload)
+{
+	u32 i;
+
+	for (i = 0; i < payload->nr_places; i++)
+		place_out(payload->domain, &payload->places[i]);
+}
+
+static struct libra_place *place_first(struct libra_domain *domain,
+				       unsigned long at, size_t len)
+{
+	struct interval_tree_node *node;
+
+	node = interval_tree_iter_first(&domain->places, at, at + len - 1);
+	return node ? container_of(node, struct libra_place, node) : NULL;
+}
+
+void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter)
+{
+	struct iov_iter it = *iter;
+	struct libra_place *place;
+	unsigned long at;
+	size_t len;
+
+	if (!place_followed(iter) || !libra_payload_any_live(domain))
+		return;
+	while ((len = place_range(&it, SIZE_MAX, &at))) {
+		spin_lock(&domain->lock);
+		while ((place = place_first(domain, at, len)))
+			place_out(domain, place);
+		spin_unlock(&domain->lock);
+	}
+}
+
+/* ---- does a placeholder still stand? ---- */
+
+/* 1 when the marker of @offset stands in the place, 0 when not, -1: none there */
+static int place_marker(const struct libra_place *place, long offset)
+{
+	struct libra_marker marker, seen;
+	unsigned long at;
+
+	if (offset < (long)place->offset)
+		return -1;
+	at = place->node.start + offset - place->offset;
+	if (at + sizeof(seen) - 1 > place->node.last)
+		return -1;
+	libra_payload_marker(place->payload, offset, &marker);
+	if (copy_from_user(&seen, (void __user *)at, sizeof(seen)))
+		return 0;
+	return !memcmp(&seen, &marker, sizeof(seen));
+}
+
+/* The offsets of the markers next to [from, to] on either side, -1: none */
+static void place_neighbours(const struct libra_payload *payload, u32 from, u32 to,
+			     long *before, long *behind)
+{
+	unsigned long step = from / LIBRA_MARKER_STEP + 1;
+	const unsigned long steps = LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP;
+
+	while (--step && !test_bit(step, payload->marked))
+		;
+	*before = step * LIBRA_MARKER_STEP;
+	step = find_next_bit(payload->marked, steps, DIV_ROUND_UP(to, LIBRA_MARKER_STEP));
+	*behind = step < steps ? (long)(step * LIBRA_MARKER_STEP) :
+				 (long)payload->len - LIBRA_MARKER_LEN;
+}
+
+/*
+ * @place is a copy. It stands when the markers next to the range do; when the
+ * application has used the memory again one of them is gone, or one inside the
+ * range, which then was searched in vain.
+ */
+static bool place_stands(const struct libra_place *place, unsigned long at, size_t len)
+{
+	unsigned long first = max(at, place->node.start);
+	unsigned long last = min(at + len - 1, place->node.last);
+	u32 from = place->offset + (first - place->node.start);
+	u32 to = place->offset + (last - place->node.start);
+	long before, behind;
+	int one, other;
+
+	place_neighbours(place->payload, from, to, &before, &behind);
+	one = place_marker(place, before);
+	other = place_marker(place, behind);
+	return one && other && (one > 0 || other > 0);
+}
+
+static bool place_cut_range(struct libra_domain *domain, unsigned long at, size_t len)
+{
+	struct libra_place *place, copy;
+	bool stands;
+
+	for (;;) {
+		spin_lock(&domain->lock);
+		place = place_first(domain, at, len);
+		if (place) {
+			copy = *place;
+			refcount_inc(&copy.payload->ref);
+		}
+		spin_unlock(&domain->lock);
+		if (!place)
+			return false;
+		stands = place_stands(&copy, at, len);
+		if (!stands) {
+			/* @place is part of the payload, which is held */
+			spin_lock(&domain->lock);
+			place_out(domain, place);
+			spin_unlock(&domain->lock);
+		}
+		libra_payload_put(copy.payload);
+		if (stands)
+			return true;
+	}
+}
+
+bool libra_place_cut(struct libra_domain *domain, const struct iov_iter *iter,
+		     size_t len)
+{
+	struct iov_iter it = *iter;
+	unsigned long at;
+	size_t range;
+
+	if (!place_followed(iter) || !libra_payload_any_live(domain))
+		return false;
+	while (len && (range = place_range(&it, len, &at))) {
+		if (place_cut_range(domain, at, range))
+			return true;
+		len -= range;
+	}
+	return false;
+}

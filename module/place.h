@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where placeholders lie in the application's memory. A slice from the middle
+ * of one may hold no marker; when it is sent from that very memory, its address
+ * tells. Only payload that was not sent yet is followed: after that the
+ * application uses its buffer again.
+ */
+#ifndef _LIBRA_PLACE_H
+#define _LIBRA_PLACE_H
+
+#include <linux/interval_tree.h>
+#include <linux/types.h>
+#include <linux/uio.h>
+
+struct libra_domain;
+struct libra_payload;
+
+/* A range of user addresses, in domain->places; under domain->lock */
+struct libra_place {
+	struct interval_tree_node node;
+	struct libra_payload *payload;
+	u32 offset;		/* of the payload, at node.start */
+};
+
+/*
+ * Notes where the first @len bytes of @iter lie; false: no memory. The places
+ * count only when libra_place_insert() has put those of them in that the
+ * payload really fills.
+ */
+bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *iter,
+			 u32 len);
+void libra_place_free(struct libra_payload *payload);
+
+/* With domain->lock */
+void libra_place_insert(struct libra_payload *payload);
+void libra_place_remove(struct libra_payload *payload);
+
+/* The application gives this memory away to be filled */
+void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter);
+
+/*
+ * Do the next @len bytes of @iter, in which no marker was found, come from
+ * inside a placeholder that still stands? In the process of @domain.
+ */
+bool libra_place_cut(struct libra_domain *domain, const struct iov_iter *iter,
+		     size_t len);
+
+#endif /* _LIBRA_PLACE_H */
