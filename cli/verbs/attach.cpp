@@ -29,7 +29,7 @@ void options(po::options_description& options) {
         ("threshold", value("BYTES"), "least payload that is worth it (default 16K)")        //
         ("lport", value("PORT"), "elide only on sockets with this local port")               //
         ("rport", value("PORT"), "elide only on sockets with this remote port")              //
-        ("accept-risk", "elide in spite of what was found")                                  //
+        ("accept-risk", "attach in spite of what was found")                                 //
         ;
 }
 
@@ -149,7 +149,7 @@ const Verb verb_attach{
         "in user space, unix sockets or QUIC that carry bodies, or features that read bodies\n"
         "(compression, caches, filters). For nginx it runs the process's own \"nginx -T\", with\n"
         "that process's rights. --accept-risk goes on all the same: such bodies may then be\n"
-        "corrupted.\n"
+        "corrupted, unless the kernel sees it coming and stops elision itself.\n"
         "All TCP sockets of the process are attached; --lport and --rport choose those that\n"
         "elide. PATH must be absolute or be found from here. BYTES takes K or M behind it.\n",
     .options = options,

@@ -24,7 +24,7 @@ constexpr std::array reset_names{
     "none"sv,       "dead"sv,  "stray"sv,  "foreign"sv,     "mismatch"sv,
     "unfinished"sv, "guard"sv, "replay"sv, "opaque-sink"sv, "fault"sv,
 };
-constexpr std::array gate_names{"late"sv, "opaque"sv, "tls"sv, "exited"sv};
+constexpr std::array gate_names{"late"sv, "opaque"sv, "tls"sv, "exited"sv, "unwatched"sv};
 constexpr std::array stat_names{
     "unspec"sv,    "rx_copied"sv,   "rx_elided"sv,     "rx_elidable"sv, "rx_messages"sv,
     "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv, "tx_frames"sv,
@@ -43,7 +43,8 @@ static_assert(threshold_min == LIBRA_THRESHOLD_MIN && threshold_max == LIBRA_THR
               threshold_default == LIBRA_THRESHOLD_DEFAULT);
 static_assert(parser_name_max == LIBRA_NAME_MAX - 1 && exe_path_max == LIBRA_PATH_MAX - 1);
 static_assert(gate_late == LIBRA_GATE_LATE && gate_opaque == LIBRA_GATE_OPAQUE &&
-              gate_tls == LIBRA_GATE_TLS && gate_exited == LIBRA_GATE_EXITED);
+              gate_tls == LIBRA_GATE_TLS && gate_exited == LIBRA_GATE_EXITED &&
+              gate_unwatched == LIBRA_GATE_UNWATCHED);
 
 template <std::size_t N>
 std::string word(const std::array<std::string_view, N>& names, std::size_t number) {

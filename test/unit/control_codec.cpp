@@ -192,5 +192,7 @@ TEST_CASE("numbers beyond those that are known have a word", "[codec]") {
     CHECK_FALSE(mode_from_string("Observe"));
     CHECK(gate_words(0).empty());
     CHECK(gate_words(gate_late | gate_tls) == std::vector<std::string>{"late", "tls"});
+    CHECK(gate_words(gate_exited | gate_unwatched) ==
+          std::vector<std::string>{"exited", "unwatched"});
     CHECK(gate_words(1U << 31U) == std::vector<std::string>{"unknown-31"});
 }

@@ -77,7 +77,7 @@ struct PolicySpec {
     std::string parser = "http1";
     Mode mode = Mode::observe;
     std::uint32_t threshold = threshold_default; ///< bytes of payload
-    bool accept_risk = false;                    ///< elide although a sink cannot be watched
+    bool accept_risk = false;                    ///< attach in spite of what inspect() finds
     bool setsockopt = false;                     ///< the process may set the ULP itself
 };
 
@@ -121,6 +121,7 @@ inline constexpr std::uint32_t gate_late = 1U << 0U;
 inline constexpr std::uint32_t gate_opaque = 1U << 1U;
 inline constexpr std::uint32_t gate_tls = 1U << 2U;
 inline constexpr std::uint32_t gate_exited = 1U << 3U;
+inline constexpr std::uint32_t gate_unwatched = 1U << 4U;
 
 /// One process with attached sockets.
 struct Domain {
@@ -192,7 +193,7 @@ LIBRA_API std::string to_string(Reason reason);
 LIBRA_API std::string to_string(Reset reset);
 
 /// The words for the bits that are set in a Domain::gate: "late", "opaque",
-/// "tls", "exited"; empty when the gate is open.
+/// "tls", "exited", "unwatched"; empty when the gate is open.
 LIBRA_API std::vector<std::string> gate_words(std::uint32_t gate);
 
 /// The inverse of to_string(Mode); nothing for another word.
