@@ -241,6 +241,13 @@ Attachment::Attachment(pid_t pid, const std::string& executable, const AttachOpt
     }
 }
 
+Attachment::Attachment(const ::libra::PolicySpec& spec) {
+    if (!libra_module::plain()) {
+        libra_module::load_parser();
+        policy_ = libra_module::client().add_policy(spec);
+    }
+}
+
 Attachment::Attachment(Attachment&& other) noexcept
     : policy_(std::exchange(other.policy_, 0)) {}
 

@@ -93,6 +93,8 @@ class Attachment {
 public:
     Attachment() = default;
     Attachment(pid_t pid, const std::string& executable, const AttachOptions& options);
+    /// A policy alone, of a kind that libractl would look twice at.
+    explicit Attachment(const ::libra::PolicySpec& spec);
     Attachment(Attachment&& other) noexcept;
     Attachment& operator=(Attachment&& other) noexcept;
     ~Attachment();

@@ -20,9 +20,10 @@ Rig::Rig(const ProxyConfig& config, const RigOptions& options)
         upstream_port = Proxy::https_port;
     }
     if (options.beforehand) {
-        AttachOptions by_executable = options.attach;
-        by_executable.by_executable = true;
-        attachment.emplace(0, Proxy::executable_of(config.kind), by_executable);
+        ::libra::PolicySpec spec;
+        spec.exe = Proxy::executable_of(config.kind);
+        spec.mode = ::libra::Mode::elide;
+        attachment.emplace(spec);
     }
     proxy = Proxy::start(net.proxy(), config,
                          endpoint(net.origin_address(config.v6_upstream), upstream_port));

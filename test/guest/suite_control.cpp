@@ -211,21 +211,21 @@ TEST_CASE("An attach in the middle of a body that contains whole messages", "[co
         options.attached = false;
         Rig rig(config, options);
 
-        Exchange down = get(3 * mega);
+        Exchange down = get(2 * mega);
         down.answer.body.seed |= hostile_seed;
-        Exchange up = post(2 * mega, Framing::chunked);
+        Exchange up = post(mega, Framing::chunked);
         up.body.seed |= hostile_seed;
         up.write = {0, 0, 16'000, 500};
 
         LoadOptions slow;
-        slow.width = 2;
+        slow.width = 1;
         slow.connect.rcvbuf = 8192;
         slow.connect.read = {16'384, 200};
         Load readers(rig, {down}, slow);
-        LoadOptions two;
-        two.width = 2;
-        Load senders(rig, {up}, two);
-        for (int i = 0; i < 3; ++i) {
+        LoadOptions one;
+        one.width = 1;
+        Load senders(rig, {up}, one);
+        for (int i = 0; i < 2; ++i) {
             ::usleep(100'000);
             rig.attach();
             ::usleep(200'000);

@@ -67,7 +67,9 @@ struct Connected {
         if (attached) {
             attachment = Attachment(toy.pid(), "", {});
         }
-        wire.emplace(connect_to(net.client(), net.proxy_address(), port));
+        ConnectOptions options;
+        options.protocol = more.empty() ? 0 : IPPROTO_MPTCP;
+        wire.emplace(connect_to(net.client(), net.proxy_address(), port, options));
         CHECK(toy.ask("accept") == "accepted");
     }
     static std::vector<std::string> arguments(const std::vector<std::string>& more) {

@@ -197,7 +197,7 @@ Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t por
     }
 
     const Namespace::Inside inside(ns);
-    Fd fd(check(::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+    Fd fd(check(::socket(where.ss_family, SOCK_STREAM | SOCK_CLOEXEC, options.protocol), "socket"));
     tame(fd.get());
     if (options.rcvbuf != 0) {
         ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &options.rcvbuf, sizeof(int));

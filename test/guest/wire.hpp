@@ -78,6 +78,7 @@ private:
 struct ConnectOptions {
     int rcvbuf = 0;
     int sndbuf = 0;
+    int protocol = 0;
     ReadStyle read;
 };
 
