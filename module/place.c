@@ -15,6 +15,8 @@ static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 {
 	size_t len = min(iov_iter_count(iter), max);
 
+	if (!len)
+		return 0;	/* there is no vector behind the last */
 	iov_iter_advance(iter, 0);	/* over empty vectors */
 	if (iter_is_ubuf(iter)) {
 		*at = (unsigned long)iter->ubuf + iter->iov_offset;

@@ -152,8 +152,7 @@ static int tx_check_metadata(struct tx_call *call, const u8 *bytes, u32 len,
 
 	if (!READ_ONCE(libra_ever_elided))
 		return 0;
-	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER ||
-	    (call->domain && libra_place_cut(call->domain, call->from, len)))
+	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
 		return 0;
