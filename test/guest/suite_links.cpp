@@ -37,7 +37,8 @@ void over(const NetOptions& net, Savings savings, std::uint64_t large = 1 << 20)
         const Figures change = libra_module::figures() - before;
         if (savings == Savings::none && !libra_module::plain()) {
             INFO(change.describe());
-            CHECK(change.rx_elided == 0);
+            // TCP may merge what came in pieces into pages: some of it can be retained after all.
+            CHECK(change.copied_percent() > 95);
             CHECK(change.fallbacks.at("linear") > 0);
         }
         rig.finish(Resets::none, savings == Savings::none ? Elided::any : Elided::some);

@@ -103,6 +103,22 @@ TEST_CASE("setsockopt(TCP_ULP) needs a policy that allows it", "[misuse]") {
     check_nothing_left();
 }
 
+TEST_CASE("setsockopt(TCP_ULP) works where a policy allows it", "[misuse]") {
+    {
+        Connected one(false);
+        ::libra::PolicySpec spec;
+        spec.pid = static_cast<std::uint32_t>(one.toy.pid());
+        one.attachment = Attachment(spec);
+        CHECK(one.toy.ask("ulp libra") == "Operation not permitted");
+        one.attachment.detach();
+        spec.setsockopt = true;
+        one.attachment = Attachment(spec);
+        CHECK(one.toy.ask("ulp libra") == "0");
+        CHECK(one.toy.ask("ulp? x") == "'libra'");
+    }
+    check_nothing_left();
+}
+
 TEST_CASE("An MPTCP socket stays what it is", "[misuse]") {
     Connected one(false, {"mptcp"});
     libra_module::load_parser();
