@@ -93,6 +93,8 @@ void Origin::serve_all() {
 
 void Origin::serve(Wire& wire) {
     while (!stopping_) {
+        // A pooled connection may wait longer than any call inside a message may hang.
+        wire.idle();
         const auto head = read_head(wire);
         if (!head || !serve_one(wire, *head)) {
             return;

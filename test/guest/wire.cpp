@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -97,6 +98,13 @@ std::size_t Wire::unread() {
 
 bool Wire::at_end() {
     return begin_ == end_ && !refill();
+}
+
+void Wire::idle() {
+    if (begin_ == end_) {
+        pollfd one{socket_.get(), POLLIN, 0};
+        check(::poll(&one, 1, -1), "poll");
+    }
 }
 
 void Wire::write(std::string_view text, bool more) {

@@ -55,6 +55,8 @@ public:
     std::size_t unread();
     /// True when the peer has ended cleanly and nothing is left.
     bool at_end();
+    /// Until there is something to read or an end, however long that takes: between two messages.
+    void idle();
 
     void write(std::string_view text, bool more = false);
     void write(std::span<const std::byte> bytes, bool more = false);
