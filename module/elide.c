@@ -21,8 +21,8 @@
 /* Room for the token and the marker at the end */
 #define PLACE_MIN	(2 * LIBRA_MARKER_LEN)
 
-static bool elide_put_marker(const struct iov_iter *place, const struct libra_payload *payload,
-			  u32 at, u32 offset)
+static bool elide_put_marker(const struct iov_iter *place,
+			     const struct libra_payload *payload, u32 at, u32 offset)
 {
 	struct iov_iter it = *place;
 	struct libra_marker marker;
@@ -65,7 +65,7 @@ static int elide_refuse(struct libra_rx_call *call, enum libra_reason reason)
 static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offset)
 {
 	const struct libra_sock *ls = call->ls;
-	u32 share, least = min_t(u32, SHARE_MIN, ls->policy->threshold);
+	u32 share, least = min_t(u32, SHARE_MIN, READ_ONCE(ls->policy->threshold));
 
 	if (!ls->rx.elides || !call->elide || !libra_sock_may_elide(ls))
 		return 0;

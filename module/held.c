@@ -134,7 +134,7 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 	while (held->sent < held->len) {
 		if (held->state == LIBRA_HELD_TOKEN && held->sent < held->token)
 			ret = libra_cursor_send(ls, held->token - held->sent,
-					      flags | MSG_MORE);
+						flags | MSG_MORE);
 		else
 			ret = libra_tx_bytes(ls, held->bytes + held->sent,
 					     held->len - held->sent, flags);

@@ -7,6 +7,7 @@
 #ifndef _LIBRA_MARKER_H
 #define _LIBRA_MARKER_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
 #include <linux/uio.h>
 
@@ -17,7 +18,7 @@
 #define LIBRA_MARKER_STEP	4096
 #define LIBRA_PAYLOAD_BITS	20
 /* Bytes of payload that one object holds at most: offsets fit in a marker */
-#define LIBRA_PAYLOAD_MAX	(1U << LIBRA_PAYLOAD_BITS)
+#define LIBRA_PAYLOAD_MAX	BIT(LIBRA_PAYLOAD_BITS)
 
 /* On the user's pages, read back as it was written */
 struct libra_marker {

@@ -15,6 +15,7 @@
 
 #include "attach.h"
 #include "compat/compat.h"
+#include "finish.h"
 #include "overlay.h"
 #include "rx.h"
 #include "sock.h"
@@ -95,7 +96,7 @@ static void overlay_close(struct sock *sk, long timeout)
 	}
 	overlay = ls->overlay;
 	set_bit(LIBRA_SOCK_CLOSING, &ls->bits);
-	libra_tx_close(ls);
+	libra_finish_close(ls);
 	libra_sock_closed(ls);
 	libra_sock_put(ls);
 	overlay->lower->close(sk, timeout);
@@ -109,7 +110,7 @@ static int overlay_shutdown(struct socket *sock, int how)
 	if (!ls)
 		return libra_lower_ops(sock)->shutdown(sock, how);
 	if (how != SHUT_RD)
-		libra_tx_finish(ls);
+		libra_finish_send(ls);
 	err = ls->overlay->lower_ops->shutdown(sock, how);
 	libra_sock_put(ls);
 	return err;

@@ -19,6 +19,7 @@
 
 #include "cursor.h"
 #include "domain.h"
+#include "guard.h"
 #include "overlay.h"
 #include "payload.h"
 #include "place.h"
@@ -40,7 +41,7 @@ struct tx_call {
 /* ---- parts ---- */
 
 int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
-		   int flags)
+		  int flags)
 {
 	struct msghdr msg = {
 		.msg_iter = *part,
@@ -54,7 +55,7 @@ int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len
 	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
 }
 
-static void tx_copied(struct libra_sock *ls, u32 len)
+void libra_tx_copied(struct libra_sock *ls, u32 len)
 {
 	WRITE_ONCE(ls->tx.stream.copied, ls->tx.stream.copied + len);
 	libra_count_add(LIBRA_STAT_TX_COPIED, len);
@@ -69,7 +70,7 @@ int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
 	iov_iter_kvec(&part, ITER_SOURCE, &vec, 1, len);
 	ret = libra_tx_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
 	if (ret > 0)
-		tx_copied(ls, ret);
+		libra_tx_copied(ls, ret);
 	return ret;
 }
 
@@ -89,7 +90,7 @@ static int tx_copy(struct tx_call *call, size_t len)
 		return ret;
 	iov_iter_advance(call->from, ret);
 	libra_stream_payload(call->stream, ret);
-	tx_copied(call->ls, ret);
+	libra_tx_copied(call->ls, ret);
 	return ret;
 }
 
@@ -443,11 +444,7 @@ static int tx_steps(struct tx_call *call, size_t *done)
 	return 0;
 }
 
-/*
- * Waits for room; with no progress since the last time (@stuck) for memory,
- * which sk_stream_wait_memory() does for a random while.
- */
-static int tx_wait(struct sock *sk, long *timeo, bool stuck)
+int libra_tx_wait(struct sock *sk, long *timeo, bool stuck)
 {
 	int err = 0;
 
@@ -475,7 +472,7 @@ static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 			break;
 		if (!*timeo)
 			return ret;
-		ret = tx_wait(ls->sk, timeo, *done == before);
+		ret = libra_tx_wait(ls->sk, timeo, *done == before);
 		if (ret)
 			break;
 		before = *done;
@@ -485,73 +482,7 @@ static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 	return ret;
 }
 
-/* ---- what is not framed: watched, and sent as it is ---- */
-
-/* Would a marker leave with these bytes, whole or all but its end? */
-static bool tx_guard(struct libra_stream *stream, const struct iov_iter *from, size_t len)
-{
-	struct libra_tail tail = stream->tail;
-	struct libra_marker marker;
-	u32 at;
-
-	if (libra_tail_search_iter(&tail, from, len))
-		return true;
-	return libra_marker_search(tail.bytes, tail.len, &at, &marker) == LIBRA_FOUND_CUT &&
-	       tail.len - at >= LIBRA_MARKER_SURE;
-}
-
-/*
- * What framing left behind goes first, or the connection dies of it: nothing
- * may overtake what is held, and a placeholder's rest cannot be told any more.
- */
-static int tx_settle(struct libra_sock *ls, long *timeo)
-{
-	struct libra_held *held = &ls->tx.held;
-	int ret = 0;
-
-	do {
-		if (ret == -EAGAIN)
-			ret = tx_wait(ls->sk, timeo, true);
-		if (ret)
-			return ret;
-		mutex_lock(&ls->tx.lock);
-		if (ls->tx.cursor || held->state == LIBRA_HELD_TOKEN ||
-		    (held->state == LIBRA_HELD_WAIT && libra_held_sure(held)))
-			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
-		else if (held->state == LIBRA_HELD_WAIT)
-			held->state = LIBRA_HELD_RAW;
-		if (!ret && held->state == LIBRA_HELD_RAW)
-			ret = libra_held_flush(ls, 0);
-		mutex_unlock(&ls->tx.lock);
-	} while (ret == -EAGAIN && *timeo);
-	return ret;
-}
-
-static int tx_plain(struct libra_sock *ls, struct libra_domain *domain,
-		    struct msghdr *msg)
-{
-	struct libra_stream *stream = &ls->tx.stream;
-	struct iov_iter from = msg->msg_iter;
-	bool marker = false;
-	int ret;
-
-	if (READ_ONCE(libra_ever_elided)) {
-		mutex_lock(&ls->tx.lock);
-		marker = tx_guard(stream, &from, iov_iter_count(&from));
-		mutex_unlock(&ls->tx.lock);
-	}
-	if (marker || (domain && libra_place_cut(domain, &from, iov_iter_count(&from))))
-		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
-	ret = ls->overlay->lower->sendmsg(ls->sk, msg, msg_data_left(msg));
-	if (ret <= 0)
-		return ret;
-	mutex_lock(&ls->tx.lock);
-	tx_copied(ls, ret);
-	if (READ_ONCE(libra_ever_elided))
-		libra_tail_search_iter(&stream->tail, &from, ret);
-	mutex_unlock(&ls->tx.lock);
-	return ret;
-}
+/* ---- the call ---- */
 
 /* Flags that make lower do more than send bytes in order */
 static bool tx_unusual(const struct msghdr *msg)
@@ -588,9 +519,9 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		if (ret || !msg_data_left(msg))
 			return ret;
 	}
-	ret = tx_settle(ls, &timeo);
+	ret = libra_guard_settle(ls, &timeo);
 	if (!ret)
-		ret = tx_plain(ls, call.domain, msg);
+		ret = libra_guard_send(ls, call.domain, msg);
 	if (ret < 0)
 		return ret;
 	*done += ret;
@@ -618,56 +549,4 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
 		send_sig(SIGPIPE, current, 0);
 	return ret;
-}
-
-/*
- * The few bytes that are held, without waiting: the application will not come
- * again for them, so they may go over the buffer's limit.
- */
-static int tx_flush_last(struct libra_sock *ls)
-{
-	struct sock *sk = ls->sk;
-	int room;
-
-	lock_sock(sk);
-	room = sk->sk_sndbuf;
-	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) +
-					SKB_TRUESIZE(LIBRA_HELD_MAX)));
-	release_sock(sk);
-	return libra_held_flush(ls, 0);
-}
-
-/* Does the message end in the middle of a placeholder, looking whole? */
-static bool tx_cut_short(const struct libra_tx *tx)
-{
-	return tx->cursor && tx->stream.payload_left == LIBRA_PAYLOAD_EOF;
-}
-
-void libra_tx_finish(struct libra_sock *ls)
-{
-	struct libra_held *held = &ls->tx.held;
-	bool open_end;
-
-	mutex_lock(&ls->tx.lock);
-	held->finished = true;
-	open_end = ls->tx.stream.payload_left == LIBRA_PAYLOAD_EOF;
-	/* of a body that ends here, or a token that is cut for good? */
-	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held) &&
-	    (open_end || !ls->domain || !libra_payload_any_live(ls->domain)))
-		held->state = LIBRA_HELD_RAW;
-	if (tx_cut_short(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
-	    held->state == LIBRA_HELD_TOKEN ||
-	    (held->state == LIBRA_HELD_RAW && tx_flush_last(ls)))
-		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
-	held->state = LIBRA_HELD_NONE;
-	mutex_unlock(&ls->tx.lock);
-	libra_sock_finish(ls);
-}
-
-void libra_tx_close(struct libra_sock *ls)
-{
-	libra_tx_finish(ls);
-	mutex_lock(&ls->tx.lock);
-	libra_cursor_drop(&ls->tx);
-	mutex_unlock(&ls->tx.lock);
 }

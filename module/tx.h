@@ -13,11 +13,6 @@ struct sock;
 /* proto.sendmsg of attached sockets */
 int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 
-/* Nothing more will be sent: what is held back goes out, or the connection dies */
-void libra_tx_finish(struct libra_sock *ls);
-/* The application closes the socket, which may live on long without it */
-void libra_tx_close(struct libra_sock *ls);
-
 /*
  * One part to lower: the next @len bytes of @part, which is not advanced, or
  * bytes of ours. Bytes accepted or an error. Never waits; with tx.lock, and not
@@ -26,5 +21,12 @@ void libra_tx_close(struct libra_sock *ls);
 int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		  int flags);
 int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags);
+/* Counts @len bytes that went out copied; with tx.lock */
+void libra_tx_copied(struct libra_sock *ls, u32 len);
+/*
+ * Waits for room; with no progress since the last time (@stuck) for memory,
+ * which sk_stream_wait_memory() does for a random while. Without tx.lock.
+ */
+int libra_tx_wait(struct sock *sk, long *timeo, bool stuck);
 
 #endif /* _LIBRA_TX_H */

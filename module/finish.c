@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The application will send no more on a socket: what is held back goes out,
+ * and a message that would look whole but is not resets the connection.
+ */
+#include <linux/skbuff.h>
+#include <net/sock.h>
+
+#include "cursor.h"
+#include "domain.h"
+#include "finish.h"
+#include "payload.h"
+#include "sock.h"
+
+/*
+ * The few bytes that are held, without waiting: the application will not come
+ * again for them, so they may go over the buffer's limit.
+ */
+static int finish_held(struct libra_sock *ls)
+{
+	struct sock *sk = ls->sk;
+	int room;
+
+	lock_sock(sk);
+	room = sk->sk_sndbuf;
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) +
+					SKB_TRUESIZE(LIBRA_HELD_MAX)));
+	release_sock(sk);
+	return libra_held_flush(ls, 0);
+}
+
+/* Does the message end in the middle of a placeholder, looking whole? */
+static bool finish_cuts(const struct libra_tx *tx)
+{
+	return tx->cursor && tx->stream.payload_left == LIBRA_PAYLOAD_EOF;
+}
+
+void libra_finish_send(struct libra_sock *ls)
+{
+	struct libra_held *held = &ls->tx.held;
+	bool open_end;
+
+	mutex_lock(&ls->tx.lock);
+	held->finished = true;
+	open_end = ls->tx.stream.payload_left == LIBRA_PAYLOAD_EOF;
+	/* of a body that ends here, or a token that is cut for good? */
+	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held) &&
+	    (open_end || !ls->domain || !libra_payload_any_live(ls->domain)))
+		held->state = LIBRA_HELD_RAW;
+	if (finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
+	    held->state == LIBRA_HELD_TOKEN ||
+	    (held->state == LIBRA_HELD_RAW && finish_held(ls)))
+		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
+	held->state = LIBRA_HELD_NONE;
+	mutex_unlock(&ls->tx.lock);
+	libra_sock_finish(ls);
+}
+
+void libra_finish_close(struct libra_sock *ls)
+{
+	libra_finish_send(ls);
+	mutex_lock(&ls->tx.lock);
+	libra_cursor_drop(&ls->tx);
+	mutex_unlock(&ls->tx.lock);
+}
