@@ -14,12 +14,12 @@
 
 #include "attach.h"
 #include "domain.h"
+#include "finish.h"
 #include "overlay.h"
 #include "policy.h"
 #include "sock.h"
 #include "stats.h"
 #include "trace.h"
-#include "tx.h"
 #include "ulp.h"
 
 static struct tracepoint *tp_set_state;
@@ -117,18 +117,15 @@ static void probe_set_state(void *data, const struct sock *traced,
 
 /* ---- children ---- */
 
-/* Before accept() returns the child, whose ops are still the listener's */
-static int attach_child(struct libra_sock *listener, struct socket *sock)
+/* Before accept() returns the child to the application */
+static int attach_child(const struct libra_sock *listener, struct socket *sock)
 {
-	const struct libra_overlay *overlay = listener->overlay;
 	struct libra_policy *policy = listener->policy;
 	struct sock *sk = sock->sk;
-	int err = 0;
+	int err;
 
 	lock_sock(sk);
-	WRITE_ONCE(sock->ops, overlay->lower_ops);
-	if (!test_bit(LIBRA_SOCK_DETACHED, &listener->bits))
-		err = attach(sk, policy, LIBRA_ORIGIN_ACCEPT, GFP_KERNEL);
+	err = attach(sk, policy, LIBRA_ORIGIN_ACCEPT, GFP_KERNEL);
 	release_sock(sk);
 	if (!err)
 		return 0;
@@ -141,18 +138,22 @@ static int attach_child(struct libra_sock *listener, struct socket *sock)
 int libra_accept(struct socket *sock, struct socket *newsock,
 		 struct proto_accept_arg *arg)
 {
-	struct libra_sock *listener = libra_sock_enter(sock->sk);
+	/* pins the module while lower waits */
+	struct libra_sock *before = libra_sock_enter(sock->sk);
+	struct libra_sock *listener;
 	int err;
 
-	if (!listener) {
-		/* do_accept() gave the child the ops of before */
-		WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
-		return libra_lower_ops(sock)->accept(sock, newsock, arg);
-	}
-	err = listener->overlay->lower_ops->accept(sock, newsock, arg);
-	if (!err)
+	err = libra_lower_ops(sock)->accept(sock, newsock, arg);
+	/* do_accept() gave the child the listener's ops of before */
+	WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
+	/* let go or attached anew, perhaps, in the meantime */
+	listener = libra_sock_enter(sock->sk);
+	if (!err && listener)
 		err = attach_child(listener, newsock);
-	libra_sock_put(listener);
+	if (listener)
+		libra_sock_put(listener);
+	if (before)
+		libra_sock_put(before);
 	return err;
 }
 
@@ -188,6 +189,29 @@ put:
 
 /* ---- sockets that are open ---- */
 
+/* A listener that had to stay when its policy went: the next one takes it over */
+static int attach_again(struct sock *sk, struct libra_policy *policy)
+{
+	struct libra_sock *before = libra_sock_enter(sk);
+	struct libra_sock *ls;
+	int err = -EALREADY;
+
+	if (!before)
+		return -EALREADY;
+	if (!before->listener || !READ_ONCE(before->policy->draining))
+		goto put;
+	err = -ENOMEM;
+	ls = libra_sock_new(sk, policy, before->overlay, LIBRA_ORIGIN_LISTEN, GFP_KERNEL);
+	if (!ls)
+		goto put;
+	err = 0;
+	libra_ulp_replace(sk, ls);
+	trace_libra_attach(ls, LIBRA_ORIGIN_LISTEN);
+put:
+	libra_sock_put(before);
+	return err;
+}
+
 int libra_attach_open(struct sock *sk, struct libra_policy *policy,
 		      struct libra_domain *domain, struct netlink_ext_ack *extack)
 {
@@ -204,14 +228,14 @@ int libra_attach_open(struct sock *sk, struct libra_policy *policy,
 		err = -ENOTCONN;
 		goto unlock;
 	}
-	if (libra_sock_attached(sk)) {
+	if (libra_sock_attached(sk))
+		err = attach_again(sk, policy);
+	else
+		err = attach(sk, policy, sk->sk_state == TCP_LISTEN ?
+			     LIBRA_ORIGIN_LISTEN : LIBRA_ORIGIN_LATE, GFP_KERNEL);
+	if (err == -EALREADY)
 		NL_SET_ERR_MSG(extack, "the socket is attached already");
-		err = -EALREADY;
-		goto unlock;
-	}
-	err = attach(sk, policy, sk->sk_state == TCP_LISTEN ? LIBRA_ORIGIN_LISTEN :
-		     LIBRA_ORIGIN_LATE, GFP_KERNEL);
-	if (err == -EEXIST)
+	else if (err == -EEXIST)
 		NL_SET_ERR_MSG(extack, "the socket has another upper layer protocol");
 	else if (err == -EOPNOTSUPP)
 		NL_SET_ERR_MSG(extack, "the socket's protocol was replaced (sockmap, SMC, MPTCP)");
@@ -237,7 +261,7 @@ static void detach(struct libra_sock *ls)
 {
 	struct sock *sk = ls->sk;
 
-	libra_tx_close(ls);
+	libra_finish_close(ls);
 	lock_sock(sk);
 	libra_ulp_remove(sk);
 	release_sock(sk);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The family, and the commands that change something; report.c has those that
- * tell. Handlers run in the caller's context and take no lock of their own: the
- * rooms that own what is asked for do.
+ * tell. Handlers run in the caller's context, in parallel; the rooms that own
+ * what is asked for take the locks, but for policy_change.
  */
+#include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -18,6 +19,9 @@
 #include "policy.h"
 #include "report.h"
 #include "sock.h"
+
+/* A policy does not come back while its sockets are let go; outermost of all locks */
+static DEFINE_MUTEX(policy_change);
 
 /* ---- answers ---- */
 
@@ -54,10 +58,14 @@ static int config_put(struct sk_buff *skb)
 	const int pad = LIBRA_CONFIG_ATTR_PAD;
 
 	return nla_put_u8(skb, LIBRA_CONFIG_ATTR_ENABLED, READ_ONCE(libra_enabled)) ||
-	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_TOTAL, READ_ONCE(limits->total), pad) ||
-	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_DOMAIN, READ_ONCE(limits->domain), pad) ||
-	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_USER, READ_ONCE(limits->user), pad) ||
-	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_SENT, READ_ONCE(limits->sent), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_TOTAL,
+				 READ_ONCE(limits->total), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_DOMAIN,
+				 READ_ONCE(limits->domain), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_USER,
+				 READ_ONCE(limits->user), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_SENT,
+				 READ_ONCE(limits->sent), pad) ||
 	       nla_put_string(skb, LIBRA_CONFIG_ATTR_VERSION, THIS_MODULE->version ?: "") ||
 	       nla_put_u32(skb, LIBRA_CONFIG_ATTR_POLICIES, libra_policy_count()) ||
 	       nla_put_u32(skb, LIBRA_CONFIG_ATTR_DOMAINS, libra_domain_count()) ||
@@ -180,11 +188,31 @@ static int policy_set(struct libra_policy *policy, struct genl_info *info)
 	return err;
 }
 
+/* Takes over @policy, which comes into force, or one that drains does again */
+static int policy_enforce(struct libra_policy *policy, u32 *id,
+			  struct netlink_ext_ack *extack)
+{
+	struct libra_policy *revived;
+	int err = 0;
+
+	mutex_lock(&policy_change);
+	revived = libra_policy_revive(policy);
+	if (!revived)
+		err = libra_policy_add(policy, extack);
+	/* here: once the lock is given up somebody else can remove it */
+	*id = revived ? revived->id : policy->id;
+	mutex_unlock(&policy_change);
+	if (revived)
+		libra_policy_free(policy);
+	return err;
+}
+
 static int policy_add(struct sk_buff *request, struct genl_info *info)
 {
 	struct libra_policy *policy;
 	struct sk_buff *skb;
 	void *head;
+	u32 id;
 	int err;
 
 	/* first what can fail without a trace */
@@ -199,11 +227,11 @@ static int policy_add(struct sk_buff *request, struct genl_info *info)
 	err = policy_set(policy, info);
 	if (err)
 		goto free_policy;
-	err = libra_policy_add(policy, info->extack);
+	err = policy_enforce(policy, &id, info->extack);
 	if (err)
 		goto free_policy;
 	return libra_answer_send(skb, info, head,
-			   nla_put_u32(skb, LIBRA_POLICY_ATTR_ID, policy->id));
+				 nla_put_u32(skb, LIBRA_POLICY_ATTR_ID, id));
 
 free_policy:
 	libra_policy_free(policy);
@@ -220,13 +248,16 @@ static int policy_del(struct sk_buff *request, struct genl_info *info)
 		NL_SET_ERR_MSG(info->extack, "which policy? its id is missing");
 		return -EINVAL;
 	}
+	mutex_lock(&policy_change);
 	policy = libra_policy_remove(nla_get_u32(info->attrs[LIBRA_POLICY_ATTR_ID]));
+	if (policy)
+		libra_detach_policy(policy);
+	mutex_unlock(&policy_change);
 	if (!policy) {
 		NL_SET_ERR_MSG_ATTR(info->extack, info->attrs[LIBRA_POLICY_ATTR_ID],
 				    "there is no policy with this id");
 		return -ENOENT;
 	}
-	libra_detach_policy(policy);
 	libra_policy_put(policy);
 	return 0;
 }
@@ -347,11 +378,11 @@ static const struct nla_policy socket_attrs[LIBRA_SOCKET_ATTR_POLICY + 1] = {
 	[LIBRA_SOCKET_ATTR_POLICY] = NLA_POLICY_MIN(NLA_U32, 1),
 };
 
-#define LIBRA_DO(command, handler, attrs) {			\
+#define LIBRA_DO(command, handler, attrs, last_attr) {		\
 	.cmd = (command),					\
 	.doit = (handler),					\
 	.policy = (attrs),					\
-	.maxattr = ARRAY_SIZE(attrs) - 1,			\
+	.maxattr = (last_attr),					\
 	.flags = GENL_ADMIN_PERM | GENL_CMD_CAP_DO,		\
 }
 
@@ -364,16 +395,20 @@ static const struct nla_policy socket_attrs[LIBRA_SOCKET_ATTR_POLICY + 1] = {
 }
 
 static const struct genl_split_ops libra_commands[] = {
-	LIBRA_DO(LIBRA_CMD_CONFIG_GET, config_get, no_attrs),
-	LIBRA_DO(LIBRA_CMD_CONFIG_SET, config_set, config_attrs),
-	LIBRA_DO(LIBRA_CMD_POLICY_ADD, policy_add, policy_attrs),
-	LIBRA_DO(LIBRA_CMD_POLICY_DEL, policy_del, policy_id_attrs),
+	LIBRA_DO(LIBRA_CMD_CONFIG_GET, config_get, no_attrs, 1),
+	LIBRA_DO(LIBRA_CMD_CONFIG_SET, config_set, config_attrs,
+		 LIBRA_CONFIG_ATTR_CAP_SENT),
+	LIBRA_DO(LIBRA_CMD_POLICY_ADD, policy_add, policy_attrs,
+		 LIBRA_POLICY_ATTR_FLAGS),
+	LIBRA_DO(LIBRA_CMD_POLICY_DEL, policy_del, policy_id_attrs,
+		 LIBRA_POLICY_ATTR_ID),
 	LIBRA_DUMP(LIBRA_CMD_POLICY_GET, libra_report_policies),
-	LIBRA_DO(LIBRA_CMD_SOCKET_ATTACH, socket_attach, socket_attrs),
+	LIBRA_DO(LIBRA_CMD_SOCKET_ATTACH, socket_attach, socket_attrs,
+		 LIBRA_SOCKET_ATTR_POLICY),
 	LIBRA_DUMP(LIBRA_CMD_SOCKET_GET, libra_report_sockets),
 	LIBRA_DUMP(LIBRA_CMD_DOMAIN_GET, libra_report_domains),
 	LIBRA_DUMP(LIBRA_CMD_PARSER_GET, libra_report_parsers),
-	LIBRA_DO(LIBRA_CMD_STATS_GET, libra_report_stats, no_attrs),
+	LIBRA_DO(LIBRA_CMD_STATS_GET, libra_report_stats, no_attrs, 1),
 };
 
 struct genl_family libra_family __ro_after_init = {

@@ -40,6 +40,35 @@ int libra_policy_add(struct libra_policy *policy, struct netlink_ext_ack *extack
 	return 0;
 }
 
+static bool policy_is_again(const struct libra_policy *policy,
+			    const struct libra_policy *wanted)
+{
+	return policy->draining && policy->pid == wanted->pid &&
+	       policy->parser == wanted->parser && !strcmp(policy->exe, wanted->exe);
+}
+
+struct libra_policy *libra_policy_revive(const struct libra_policy *wanted)
+{
+	struct libra_policy *policy, *found = NULL;
+
+	spin_lock_bh(&policies_lock);
+	list_for_each_entry(policy, &policies, node) {
+		if (!policy_is_again(policy, wanted) || !refcount_inc_not_zero(&policy->ref))
+			continue;
+		/* a call that sees some of these and not others is right either way */
+		WRITE_ONCE(policy->lport, wanted->lport);
+		WRITE_ONCE(policy->rport, wanted->rport);
+		WRITE_ONCE(policy->threshold, wanted->threshold);
+		WRITE_ONCE(policy->flags, wanted->flags);
+		WRITE_ONCE(policy->mode, wanted->mode);
+		WRITE_ONCE(policy->draining, false);
+		found = policy;
+		break;
+	}
+	spin_unlock_bh(&policies_lock);
+	return found;
+}
+
 struct libra_policy *libra_policy_remove(u32 id)
 {
 	struct libra_policy *policy, *found = NULL;
@@ -167,7 +196,7 @@ bool libra_policy_any_elides(void)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(policy, &policies, node)
-		any |= policy->mode == LIBRA_MODE_ELIDE && !READ_ONCE(policy->draining);
+		any |= READ_ONCE(policy->mode) == LIBRA_MODE_ELIDE && !READ_ONCE(policy->draining);
 	rcu_read_unlock();
 	return any;
 }

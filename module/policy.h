@@ -48,6 +48,12 @@ void libra_policy_exit(void);
 /* Takes over @policy's references; gives it its id. Process context */
 int libra_policy_add(struct libra_policy *policy, struct netlink_ext_ack *extack);
 /*
+ * A policy for the same processes and parser that drains still: it is in force
+ * again, as @wanted asks for, with all its sockets. NULL when there is none.
+ * The list's reference is dropped by libra_policy_remove()
+ */
+struct libra_policy *libra_policy_revive(const struct libra_policy *wanted);
+/*
  * Stops elision through it; new sockets no longer match it. It stays listed
  * until its last socket is gone. Hands the list's reference to the caller
  */

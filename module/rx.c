@@ -86,7 +86,7 @@ static int rx_copy_payload(struct libra_rx_call *call, struct sk_buff *skb,
 		    stream->payload_left);
 	n = rx_copy(call, skb, offset, len);
 	libra_stream_payload(stream, n);
-	if (call->ls->rx.elides && call->ls->policy->mode == LIBRA_MODE_OBSERVE)
+	if (call->ls->rx.elides && READ_ONCE(call->ls->policy->mode) == LIBRA_MODE_OBSERVE)
 		libra_count_add(LIBRA_STAT_RX_ELIDABLE, n);
 	return n;
 }
@@ -100,7 +100,7 @@ static bool rx_worth(const struct libra_sock *ls)
 
 	/* of a message that goes on, nobody knows yet how long it will be */
 	return !libra_stream_last(stream) ? stream->frame_len :
-	       stream->frame_len >= ls->policy->threshold;
+	       stream->frame_len >= READ_ONCE(ls->policy->threshold);
 }
 
 /* Copies what is looked at out of the skb, more of it as long as that helps */

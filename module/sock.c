@@ -246,12 +246,13 @@ bool libra_sock_may_elide(const struct libra_sock *ls)
 {
 	const struct libra_policy *policy = ls->policy;
 	const struct inet_sock *inet = inet_sk(ls->sk);
+	u16 lport = READ_ONCE(policy->lport), rport = READ_ONCE(policy->rport);
 
-	if (policy->lport && policy->lport != inet->inet_num)
+	if (lport && lport != inet->inet_num)
 		return false;
-	if (policy->rport && policy->rport != ntohs(inet->inet_dport))
+	if (rport && rport != ntohs(inet->inet_dport))
 		return false;
-	return policy->mode == LIBRA_MODE_ELIDE && READ_ONCE(libra_enabled) &&
+	return READ_ONCE(policy->mode) == LIBRA_MODE_ELIDE && READ_ONCE(libra_enabled) &&
 	       !READ_ONCE(policy->draining) &&
 	       !test_bit(LIBRA_SOCK_FOREIGN, &ls->bits);
 }

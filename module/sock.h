@@ -48,7 +48,6 @@ struct libra_tx {
 enum libra_sock_bits {
 	LIBRA_SOCK_LATE,	/* counted in domain->late */
 	LIBRA_SOCK_OPAQUE,	/* counted in domain->opaque */
-	LIBRA_SOCK_DETACHED,
 	LIBRA_SOCK_CLOSING,	/* by the application */
 	LIBRA_SOCK_RECONNECTED,	/* disconnected by the application */
 	LIBRA_SOCK_FOREIGN,	/* used by more than one process */

@@ -40,6 +40,7 @@ static void ulp_hang(struct sock *sk, struct libra_sock *ls,
 	struct inet_connection_sock *icsk = inet_csk(sk);
 
 	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
+	/* pairs with smp_rmb() in libra_ulp_context(): the data is there first */
 	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
 	libra_overlay_push(overlay, sk, ls->listener);
 	libra_sock_list(ls);
@@ -57,6 +58,19 @@ int libra_ulp_install(struct sock *sk, struct libra_sock *ls,
 	return 0;
 }
 
+void libra_ulp_replace(struct sock *sk, struct libra_sock *ls)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct libra_sock *before;
+
+	sock_owned_by_me(sk);
+	before = rcu_dereference_protected(icsk->icsk_ulp_data, 1);
+	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
+	libra_sock_list(ls);
+	libra_sock_unlist(before);
+	libra_sock_put(before);
+}
+
 static void ulp_unhang(struct sock *sk)
 {
 	struct inet_connection_sock *icsk = inet_csk(sk);
@@ -64,7 +78,6 @@ static void ulp_unhang(struct sock *sk)
 
 	if (!ls)
 		return;
-	set_bit(LIBRA_SOCK_DETACHED, &ls->bits);
 	libra_overlay_pop(ls->overlay, sk);
 	rcu_assign_pointer(icsk->icsk_ulp_data, NULL);
 	libra_sock_unlist(ls);

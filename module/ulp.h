@@ -21,6 +21,8 @@ struct libra_sock *libra_ulp_context(const struct sock *sk);
  */
 int libra_ulp_install(struct sock *sk, struct libra_sock *ls,
 		      struct libra_overlay *overlay);
+/* Another context in place of the one that hangs there; with the socket locked */
+void libra_ulp_replace(struct sock *sk, struct libra_sock *ls);
 /*
  * The socket is plain TCP again when this returns; calls in flight end as
  * they began. With the socket locked.

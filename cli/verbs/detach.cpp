@@ -103,7 +103,8 @@ const Verb verb_detach{
     .summary = "stop eliding and let go of a process",
     .synopsis = "(--pid PID | --exe PATH | --id ID | --all) [--json]",
     .details = "Elision stops at once. A process that ever received placeholders is watched\n"
-               "until its sockets close: its policies show as draining until then.\n",
+               "until its sockets close: its policies show as draining until then, and the\n"
+               "same attach brings them back.\n",
     .options = options,
     .positionals = {},
     .run = run,

@@ -162,6 +162,38 @@ TEST_CASE("Two policies at once, one goes, the other stays", "[control]") {
     second.finish();
 }
 
+TEST_CASE("After a detach an attach makes open connections forward without copying again",
+          "[control]") {
+    for (const ProxyConfig& config : both_proxies()) {
+        INFO(config.name);
+        Rig rig(config);
+        rig.expect_savings(get(mega), 2, 2.0);
+        rig.detach();
+        const Figures before = libra_module::figures();
+        rig.talk({get(mega), post(mega)});
+        if (!libra_module::plain()) {
+            CHECK((libra_module::figures() - before).rx_elided == 0);
+        }
+        // nginx has a connection to its upstream from before, and keeps using it.
+        rig.attach();
+        rig.expect_savings(get(mega), 2, 2.0);
+        rig.finish();
+    }
+}
+
+TEST_CASE("After a detach another policy takes the listeners over", "[control]") {
+    ProxyConfig closing = haproxy_64k();
+    closing.server_close = true;
+    Rig rig(closing);
+    rig.expect_savings(get(mega), 2, 2.0);
+    rig.detach();
+    AttachOptions options;
+    options.by_executable = true;
+    rig.attachment.emplace(rig.proxy->pid(), rig.proxy->executable(), options);
+    rig.expect_savings(get(mega), 2, 2.0);
+    rig.finish();
+}
+
 TEST_CASE("nginx -s reload while transfers run: the new workers forward without copying",
           "[control]") {
     Rig rig(nginx_large());
