@@ -25,6 +25,10 @@ struct Window {
     libra_window window;
 };
 
+int byte(const std::string& bytes, u32 at) {
+    return libra_window_byte(Window(bytes), at);
+}
+
 int find(const std::string& bytes, u32 at, const char* pattern) {
     return libra_window_find(Window(bytes), at, pattern);
 }
@@ -65,10 +69,10 @@ TEST_CASE("window: kinds of bytes", "[parser][window]") {
 }
 
 TEST_CASE("window: byte", "[parser][window]") {
-    CHECK(libra_window_byte(Window("a\xff"), 1) == 0xff);
-    CHECK(libra_window_byte(Window("ab"), 2) == -ENOENT);
-    CHECK(libra_window_byte(Window("ab"), ~0u) == -ENOENT);
-    CHECK(libra_window_byte(Window(""), 0) == -ENOENT);
+    CHECK(byte("a\xff", 1) == 0xff);
+    CHECK(byte("ab", 2) == -ENOENT);
+    CHECK(byte("ab", ~0u) == -ENOENT);
+    CHECK(byte("", 0) == -ENOENT);
 }
 
 TEST_CASE("window: find", "[parser][window]") {
