@@ -4,6 +4,7 @@
 #include "cursor.h"
 #include "payload.h"
 #include "sock.h"
+#include "spill.h"
 #include "stats.h"
 #include "trace.h"
 #include "tx.h"
@@ -15,6 +16,7 @@ void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
 	tx->cursor_off = 0;
 	tx->cursor_seg = 0;
 	tx->cursor_seg_off = 0;
+	tx->cursor_moves = READ_ONCE(payload->moves);
 }
 
 void libra_cursor_drop(struct libra_tx *tx)
@@ -29,36 +31,56 @@ void libra_cursor_drop(struct libra_tx *tx)
 	libra_payload_put(payload);
 }
 
-static void cursor_moved(struct libra_tx *tx, u32 len)
+/* To the segment of cursor_off; from the first one when the pages are others now */
+static void cursor_seek(struct libra_tx *tx)
 {
-	struct libra_payload *payload = tx->cursor;
+	const struct libra_payload *payload = tx->cursor;
 
-	tx->cursor_off += len;
-	if (tx->cursor_off == payload->len) {
-		libra_cursor_drop(tx);
-		return;
+	if (tx->cursor_moves != payload->moves) {
+		tx->cursor_moves = payload->moves;
+		tx->cursor_seg = 0;
+		tx->cursor_seg_off = 0;
 	}
 	while (tx->cursor_off >= tx->cursor_seg_off + payload->segs[tx->cursor_seg].bv_len)
 		tx->cursor_seg_off += payload->segs[tx->cursor_seg++].bv_len;
+}
+
+static int cursor_part(struct libra_sock *ls, u32 len, int flags)
+{
+	struct libra_tx *tx = &ls->tx;
+	const struct libra_payload *payload = tx->cursor;
+	struct iov_iter part;
+
+	cursor_seek(tx);
+	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
+		      payload->nr_segs - tx->cursor_seg,
+		      payload->len - tx->cursor_seg_off);
+	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
+	return libra_tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
 }
 
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
 {
 	struct libra_tx *tx = &ls->tx;
 	struct libra_payload *payload = tx->cursor;
-	struct iov_iter part;
 	int ret;
 
-	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
-		      payload->nr_segs - tx->cursor_seg,
-		      payload->len - tx->cursor_seg_off);
-	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
-	ret = libra_tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
+	ret = libra_spill_hold(payload);
+	if (ret == -ESTALE) {
+		libra_count(LIBRA_STAT_TOKENS_DEAD);
+		return libra_sock_kill(ls, LIBRA_RESET_DEAD);
+	}
+	if (ret)
+		return ret;
+	ret = cursor_part(ls, len, flags);
+	libra_spill_release(payload);
 	if (ret <= 0)
 		return ret;
 	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + ret);
 	libra_count_add(LIBRA_STAT_TX_REUSED, ret);
 	trace_libra_reuse(ls, payload->id, tx->cursor_off, ret);
-	cursor_moved(tx, ret);
+	tx->cursor_off += ret;
+	if (tx->cursor_off == payload->len)
+		libra_cursor_drop(tx);
 	return ret;
 }

@@ -33,12 +33,14 @@
 #include "payload.h"
 #include "policy.h"
 #include "sock.h"
+#include "spill.h"
 
 struct libra_limits libra_limits = {
 	.total = 256 << 20,
 	.domain = 64 << 20,
 	.user = 128 << 20,
 	.sent = 1 << 20,
+	.spill = 64 << 20,
 };
 
 /* All processes of one user share a limit */
@@ -114,6 +116,7 @@ static void domain_free_work(struct work_struct *work)
 	struct libra_domain *domain = container_of(to_rcu_work(work),
 						   struct libra_domain, free_work);
 
+	libra_spill_end(domain);
 	WARN_ON_ONCE(atomic_long_read(&domain->retained));
 	xa_destroy(&domain->payloads);
 	if (domain->policy)
@@ -166,7 +169,9 @@ static struct mmu_notifier *domain_alloc(struct mm_struct *mm)
 		goto free_domain;
 	spin_lock_init(&domain->lock);
 	INIT_LIST_HEAD(&domain->live);
+	INIT_LIST_HEAD(&domain->spilled);
 	INIT_LIST_HEAD(&domain->sent);
+	libra_spill_begin(domain);
 	domain->places = RB_ROOT_CACHED;
 	xa_init(&domain->payloads);
 	INIT_RCU_WORK(&domain->free_work, domain_free_work);
@@ -412,6 +417,13 @@ undo_user:
 undo_domain:
 	atomic_long_sub(bytes, &domain->retained);
 	return false;
+}
+
+void libra_domain_charge_anyway(struct libra_domain *domain, size_t bytes)
+{
+	atomic_long_add(bytes, &retained_total);
+	atomic_long_add(bytes, &domain->user->retained);
+	atomic_long_add(bytes, &domain->retained);
 }
 
 void libra_domain_uncharge(struct libra_domain *domain, size_t bytes)

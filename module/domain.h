@@ -30,6 +30,7 @@ struct libra_limits {
 	u64 domain;
 	u64 user;
 	u64 sent;
+	u64 spill;
 };
 
 extern struct libra_limits libra_limits;
@@ -61,14 +62,19 @@ struct libra_domain {
 
 	spinlock_t lock;		/* all below but @payloads */
 	struct list_head live;		/* payload objects not yet sent, oldest first */
+	struct list_head spilled;	/* of those not yet sent, with their bytes in files */
 	struct list_head sent;		/* payload objects kept for retries, oldest first */
 	size_t sent_charge;
 	u64 next_id;
 	u64 end_id;
-	unsigned int nr_live;
+	unsigned int nr_live;		/* and spilled */
+	unsigned int nr_spilled;
+	size_t spilled_bytes;
 	unsigned int nr_sent;
 	struct rb_root_cached places;	/* of live payload, by user address */
 	struct xarray payloads;		/* by id; looked up under RCU */
+	bool pressed;			/* a limit is met: spill more */
+	struct delayed_work spill;
 	struct rcu_work free_work;
 };
 
@@ -109,6 +115,8 @@ kuid_t libra_domain_uid(const struct libra_domain *domain);
  * total; false, with nothing charged, when that would pass a limit.
  */
 bool libra_domain_charge(struct libra_domain *domain, size_t bytes);
+/* The same without a limit */
+void libra_domain_charge_anyway(struct libra_domain *domain, size_t bytes);
 void libra_domain_uncharge(struct libra_domain *domain, size_t bytes);
 
 unsigned int libra_domain_count(void);

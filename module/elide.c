@@ -12,6 +12,7 @@
 #include "elide.h"
 #include "payload.h"
 #include "policy.h"
+#include "retain.h"
 #include "sock.h"
 #include "stats.h"
 #include "trace.h"
@@ -73,7 +74,7 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 		      min_t(u64, call->stream->payload_left, LIBRA_PAYLOAD_MAX));
 	if (share < least)
 		return elide_refuse(call, LIBRA_REASON_SMALL);
-	if (!libra_payload_retainable(skb, offset))
+	if (!libra_retainable(skb, offset))
 		return elide_refuse(call, LIBRA_REASON_LINEAR);
 	/* decided anew for every placeholder: sinks come and go */
 	if (libra_domain_gate(call->domain) || READ_ONCE(ls->policy->unwatched))
@@ -187,7 +188,7 @@ u32 libra_elide_take(struct libra_rx_call *call, struct sk_buff *skb,
 	u32 want = min(len, call->planned - payload->len), taken;
 	u8 reason;
 
-	taken = libra_payload_take(payload, skb, offset, want, &reason);
+	taken = libra_retain(payload, skb, offset, want, &reason);
 	libra_stream_payload(call->stream, taken);
 	libra_rx_passed(call, taken);
 	if (taken < want) {

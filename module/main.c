@@ -12,6 +12,7 @@
 #include "parser.h"
 #include "policy.h"
 #include "sock.h"
+#include "spill.h"
 #include "ulp.h"
 
 static int __init libra_init(void)
@@ -22,9 +23,12 @@ static int __init libra_init(void)
 	err = libra_overlay_init();
 	if (err)
 		return err;
-	err = libra_domain_init();
+	err = libra_spill_init();
 	if (err)
 		return err;
+	err = libra_domain_init();
+	if (err)
+		goto exit_spill;
 	err = libra_sock_init();
 	if (err)
 		goto exit_domain;
@@ -50,6 +54,8 @@ exit_sock:
 	libra_sock_exit();
 exit_domain:
 	libra_domain_exit();
+exit_spill:
+	libra_spill_exit();
 	return err;
 }
 
@@ -66,6 +72,7 @@ static void __exit libra_exit(void)
 	libra_policy_exit();
 	libra_sock_exit();
 	libra_domain_exit();
+	libra_spill_exit();
 	synchronize_rcu_tasks();
 	rcu_barrier();
 }

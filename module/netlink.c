@@ -66,6 +66,8 @@ static int config_put(struct sk_buff *skb)
 				 READ_ONCE(limits->user), pad) ||
 	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_SENT,
 				 READ_ONCE(limits->sent), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_CONFIG_ATTR_CAP_SPILL,
+				 READ_ONCE(limits->spill), pad) ||
 	       nla_put_string(skb, LIBRA_CONFIG_ATTR_VERSION, THIS_MODULE->version ?: "") ||
 	       nla_put_u32(skb, LIBRA_CONFIG_ATTR_POLICIES, libra_policy_count()) ||
 	       nla_put_u32(skb, LIBRA_CONFIG_ATTR_DOMAINS, libra_domain_count()) ||
@@ -96,6 +98,7 @@ static int config_set(struct sk_buff *request, struct genl_info *info)
 	config_set_limit(info, LIBRA_CONFIG_ATTR_CAP_DOMAIN, &libra_limits.domain);
 	config_set_limit(info, LIBRA_CONFIG_ATTR_CAP_USER, &libra_limits.user);
 	config_set_limit(info, LIBRA_CONFIG_ATTR_CAP_SENT, &libra_limits.sent);
+	config_set_limit(info, LIBRA_CONFIG_ATTR_CAP_SPILL, &libra_limits.spill);
 	if (info->attrs[LIBRA_CONFIG_ATTR_ENABLED])
 		WRITE_ONCE(libra_enabled, nla_get_u8(info->attrs[LIBRA_CONFIG_ATTR_ENABLED]));
 	return 0;
@@ -345,12 +348,24 @@ static const struct netlink_range_validation threshold_range = {
 	.max = LIBRA_THRESHOLD_MAX,
 };
 
-static const struct nla_policy config_attrs[LIBRA_CONFIG_ATTR_CAP_SENT + 1] = {
+#define ATTR_READ_ONLY {				\
+	.type = NLA_REJECT,				\
+	.reject_message = "this can only be read",	\
+}
+
+static const struct nla_policy config_attrs[LIBRA_CONFIG_ATTR_CAP_SPILL + 1] = {
 	[LIBRA_CONFIG_ATTR_ENABLED] = NLA_POLICY_MAX(NLA_U8, 1),
 	[LIBRA_CONFIG_ATTR_CAP_TOTAL] = { .type = NLA_U64 },
 	[LIBRA_CONFIG_ATTR_CAP_DOMAIN] = { .type = NLA_U64 },
 	[LIBRA_CONFIG_ATTR_CAP_USER] = { .type = NLA_U64 },
 	[LIBRA_CONFIG_ATTR_CAP_SENT] = { .type = NLA_U64 },
+	[LIBRA_CONFIG_ATTR_VERSION] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_POLICIES] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_DOMAINS] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_SOCKETS] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_PARSERS] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_PAD] = ATTR_READ_ONLY,
+	[LIBRA_CONFIG_ATTR_CAP_SPILL] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_FLAGS + 1] = {
@@ -397,7 +412,7 @@ static const struct nla_policy socket_attrs[LIBRA_SOCKET_ATTR_POLICY + 1] = {
 static const struct genl_split_ops libra_commands[] = {
 	LIBRA_DO(LIBRA_CMD_CONFIG_GET, config_get, no_attrs, 1),
 	LIBRA_DO(LIBRA_CMD_CONFIG_SET, config_set, config_attrs,
-		 LIBRA_CONFIG_ATTR_CAP_SENT),
+		 LIBRA_CONFIG_ATTR_CAP_SPILL),
 	LIBRA_DO(LIBRA_CMD_POLICY_ADD, policy_add, policy_attrs,
 		 LIBRA_POLICY_ATTR_FLAGS),
 	LIBRA_DO(LIBRA_CMD_POLICY_DEL, policy_del, policy_id_attrs,

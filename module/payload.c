@@ -2,24 +2,28 @@
 /*
  * A payload object is filled by one read and then never changes, but for its
  * state, list and the domain's table: these are under domain->lock (see
- * domain.c for the order; no lock of a socket is ever taken inside).
+ * domain.c for the order; no lock of a socket is ever taken inside), and so is
+ * the exchange of its pages for a file, and back, while nobody uses them.
  *
  * References: the table has one from libra_payload_new() until the payload is
  * dropped, the filling read and each cursor have one. Pages are given back
  * with the last.
  */
+#include <linux/err.h>
+#include <linux/file.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
-#include <linux/net.h>
-#include <linux/skbuff.h>
 #include <linux/slab.h>
 
 #include "domain.h"
 #include "payload.h"
+#include "spill.h"
 #include "stats.h"
 #include "uapi/libra.h"
 
 static atomic64_t nr_live;
 static atomic64_t nr_sent;
+static atomic64_t spilled_bytes;
 
 struct libra_payload *libra_payload_new(struct libra_domain *domain)
 {
@@ -37,6 +41,9 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->nr_segs = 0;
 	payload->max_segs = LIBRA_PAYLOAD_INLINE;
 	payload->charge = 0;
+	atomic_set(&payload->users, 0);
+	payload->moves = 0;
+	payload->spill = NULL;
 	payload->segs = payload->inline_segs;
 	payload->places = &payload->place;
 	payload->nr_places = 0;
@@ -57,190 +64,51 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	return payload;
 }
 
-void libra_payload_put(struct libra_payload *payload)
+/* What a payload pins, taken out of it */
+struct payload_pages {
+	struct bio_vec *segs;
+	u32 nr;
+	size_t charge;
+	struct bio_vec few[LIBRA_PAYLOAD_INLINE];	/* of those that were inline */
+};
+
+static void payload_take_pages(struct libra_payload *payload, struct payload_pages *pages)
+{
+	pages->segs = payload->segs;
+	pages->nr = payload->nr_segs;
+	pages->charge = payload->charge;
+	if (pages->segs == payload->inline_segs) {
+		memcpy(pages->few, pages->segs, sizeof(pages->few));
+		pages->segs = pages->few;
+	}
+	payload->segs = payload->inline_segs;
+	payload->nr_segs = 0;
+	payload->charge = 0;
+}
+
+static void payload_put_pages(struct libra_domain *domain, struct payload_pages *pages)
 {
 	u32 i;
 
+	for (i = 0; i < pages->nr; i++)
+		put_page(pages->segs[i].bv_page);
+	libra_domain_uncharge(domain, pages->charge);
+	if (pages->segs != pages->few)
+		kvfree(pages->segs);
+}
+
+void libra_payload_put(struct libra_payload *payload)
+{
+	struct payload_pages pages;
+
 	if (!refcount_dec_and_test(&payload->ref))
 		return;
-	for (i = 0; i < payload->nr_segs; i++)
-		put_page(payload->segs[i].bv_page);
-	libra_domain_uncharge(payload->domain, payload->charge);
-	if (payload->segs != payload->inline_segs)
-		kvfree(payload->segs);
+	payload_take_pages(payload, &pages);
+	payload_put_pages(payload->domain, &pages);
+	if (payload->spill)
+		fput(payload->spill);
 	libra_place_free(payload);
 	kfree_rcu(payload, rcu);
-}
-
-/* ---- filling ---- */
-
-static bool payload_grow(struct libra_payload *payload)
-{
-	struct bio_vec *segs;
-	u32 max = payload->max_segs * 4;
-
-	segs = kvmalloc_array(max, sizeof(*segs), GFP_KERNEL);
-	if (!segs)
-		return false;
-	memcpy(segs, payload->segs, payload->nr_segs * sizeof(*segs));
-	if (payload->segs != payload->inline_segs)
-		kvfree(payload->segs);
-	payload->segs = segs;
-	payload->max_segs = max;
-	return true;
-}
-
-/* Bytes right behind the last segment, in the same compound page, need no more */
-static bool payload_extends(const struct libra_payload *payload,
-			    struct page *page, u32 offset)
-{
-	const struct bio_vec *last;
-
-	if (!payload->nr_segs)
-		return false;
-	last = &payload->segs[payload->nr_segs - 1];
-	return compound_head(last->bv_page) == compound_head(page) &&
-	       page_to_phys(last->bv_page) + last->bv_offset + last->bv_len ==
-	       page_to_phys(page) + offset;
-}
-
-/* Sent payload is kept only as long as nothing else needs the room */
-static bool payload_charge(struct libra_payload *payload, size_t charge)
-{
-	while (!libra_domain_charge(payload->domain, charge))
-		if (!libra_payload_reclaim(payload->domain))
-			return false;
-	payload->charge += charge;
-	return true;
-}
-
-/* Takes a reference of its own to @page */
-static enum libra_reason payload_add(struct libra_payload *payload,
-				     struct page *page, u32 offset, u32 len)
-{
-	const struct bio_vec *last;
-
-	if (payload_extends(payload, page, offset)) {
-		payload->segs[payload->nr_segs - 1].bv_len += len;
-		goto added;
-	}
-	if (!sendpage_ok(page))
-		return LIBRA_REASON_LINEAR;
-	if (payload->nr_segs == payload->max_segs && !payload_grow(payload))
-		return LIBRA_REASON_NOMEM;
-	last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
-	/* neighbours of one compound page pin it once */
-	if (!(last && compound_head(last->bv_page) == compound_head(page)) &&
-	    !payload_charge(payload, page_size(compound_head(page))))
-		return LIBRA_REASON_CAP;
-	get_page(page);
-	bvec_set_page(&payload->segs[payload->nr_segs++], page, len, offset);
-added:
-	payload->len += len;
-	return LIBRA_REASON_NONE;
-}
-
-/* The few bytes that a driver pulls into the linear part: into a page of ours */
-static enum libra_reason payload_add_copy(struct libra_payload *payload,
-					  struct sk_buff *skb, u32 offset, u32 len)
-{
-	enum libra_reason reason;
-	struct page *page;
-
-	page = alloc_page(GFP_KERNEL);
-	if (!page)
-		return LIBRA_REASON_NOMEM;
-	if (skb_copy_bits(skb, offset, page_address(page), len))
-		reason = LIBRA_REASON_LINEAR;
-	else
-		reason = payload_add(payload, page, 0, len);
-	put_page(page);
-	return reason;
-}
-
-/* More linear bytes than this are copied to the application right away */
-#define LINEAR_MAX	512
-
-bool libra_payload_retainable(const struct sk_buff *skb, u32 offset)
-{
-	u32 headlen = skb_headlen(skb);
-
-	return skb_frags_readable(skb) &&
-	       (offset >= headlen || skb->head_frag || headlen - offset <= LINEAR_MAX);
-}
-
-static enum libra_reason payload_add_linear(struct libra_payload *payload,
-					    struct sk_buff *skb, u32 offset, u32 len)
-{
-	struct page *page;
-
-	if (skb->head_frag) {
-		page = virt_to_head_page(skb->data);
-		return payload_add(payload, page,
-				   skb->data + offset - (u8 *)page_address(page), len);
-	}
-	if (len > LINEAR_MAX)
-		return LIBRA_REASON_LINEAR;
-	return payload_add_copy(payload, skb, offset, len);
-}
-
-static enum libra_reason payload_add_frag(struct libra_payload *payload,
-					  const skb_frag_t *frag, u32 offset, u32 len)
-{
-	struct page *page = skb_frag_page(frag);
-
-	offset += skb_frag_off(frag);
-	page += offset >> PAGE_SHIFT;
-	return payload_add(payload, page, offset_in_page(offset), len);
-}
-
-u32 libra_payload_take(struct libra_payload *payload, struct sk_buff *skb,
-		       u32 offset, u32 len, u8 *reason)
-{
-	u32 taken = 0, begin = skb_headlen(skb), n;
-	struct sk_buff *part;
-	int i;
-
-	*reason = LIBRA_REASON_NONE;
-	if (!skb_frags_readable(skb)) {
-		*reason = LIBRA_REASON_LINEAR;
-		return 0;
-	}
-	if (offset < begin) {
-		n = min(len, begin - offset);
-		*reason = payload_add_linear(payload, skb, offset, n);
-		if (*reason)
-			return 0;
-		taken = n;
-	}
-	for (i = 0; taken < len && i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		u32 end = begin + skb_frag_size(frag);
-
-		if (offset + taken < end) {
-			n = min(len - taken, end - offset - taken);
-			*reason = payload_add_frag(payload, frag,
-						   offset + taken - begin, n);
-			if (*reason)
-				return taken;
-			taken += n;
-		}
-		begin = end;
-	}
-	skb_walk_frags(skb, part) {
-		if (taken == len)
-			break;
-		if (offset + taken < begin + part->len) {
-			n = min(len - taken, begin + part->len - offset - taken);
-			i = libra_payload_take(payload, part,
-					       offset + taken - begin, n, reason);
-			taken += i;
-			if (*reason)
-				return taken;
-		}
-		begin += part->len;
-	}
-	return taken;
 }
 
 /* ---- the domain's table ---- */
@@ -251,16 +119,19 @@ void libra_payload_publish(struct libra_payload *payload)
 
 	spin_lock(&domain->lock);
 	payload->state = LIBRA_PAYLOAD_LIVE;
+	payload->born = jiffies;
 	list_add_tail(&payload->node, &domain->live);
 	libra_place_insert(payload);
 	domain->nr_live++;
 	spin_unlock(&domain->lock);
 	atomic64_inc(&nr_live);
+	libra_spill_later(domain);
 }
 
 struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 {
 	struct libra_payload *payload;
+	bool known;
 
 	rcu_read_lock();
 	payload = xa_load(&domain->payloads, id);
@@ -270,14 +141,21 @@ struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 	if (!payload)
 		return NULL;
 	spin_lock(&domain->lock);
-	if (payload->state != LIBRA_PAYLOAD_LIVE &&
-	    payload->state != LIBRA_PAYLOAD_SENT) {
-		spin_unlock(&domain->lock);
-		libra_payload_put(payload);
-		return NULL;
-	}
+	known = payload->state == LIBRA_PAYLOAD_LIVE ||
+		payload->state == LIBRA_PAYLOAD_SPILLED ||
+		payload->state == LIBRA_PAYLOAD_SENT;
 	spin_unlock(&domain->lock);
-	return payload;
+	if (known)
+		return payload;
+	libra_payload_put(payload);
+	return NULL;
+}
+
+static void payload_uncount_spilled(struct libra_payload *payload)
+{
+	payload->domain->nr_spilled--;
+	payload->domain->spilled_bytes -= payload->len;
+	atomic64_sub(payload->len, &spilled_bytes);
 }
 
 /* Takes it out of its list; true when it was not dead before */
@@ -291,7 +169,9 @@ static bool payload_unlist(struct libra_payload *payload)
 		return false;
 	list_del_init(&payload->node);
 	libra_place_remove(payload);
-	if (state == LIBRA_PAYLOAD_LIVE) {
+	if (state == LIBRA_PAYLOAD_SPILLED)
+		payload_uncount_spilled(payload);
+	if (state == LIBRA_PAYLOAD_LIVE || state == LIBRA_PAYLOAD_SPILLED) {
 		domain->nr_live--;
 		atomic64_dec(&nr_live);
 	} else if (state == LIBRA_PAYLOAD_SENT) {
@@ -334,10 +214,17 @@ static struct libra_payload *payload_unlist_first(struct libra_domain *domain,
 	return payload;
 }
 
-bool libra_payload_reclaim(struct libra_domain *domain)
+bool libra_payload_reclaim(struct libra_domain *domain, unsigned long before)
 {
-	struct libra_payload *payload = payload_unlist_first(domain, &domain->sent);
+	struct libra_payload *payload;
 
+	spin_lock(&domain->lock);
+	payload = list_first_entry_or_null(&domain->sent, struct libra_payload, node);
+	if (payload && time_after(payload->born, before))
+		payload = NULL;
+	if (payload)
+		payload_unlist(payload);
+	spin_unlock(&domain->lock);
 	if (!payload)
 		return false;
 	libra_count(LIBRA_STAT_RECLAIMED);
@@ -361,11 +248,13 @@ void libra_payload_sent(struct libra_payload *payload)
 		libra_place_remove(payload);
 		domain->sent_charge += payload->charge;
 	}
-	if (payload->state == LIBRA_PAYLOAD_SENT)
+	if (payload->state == LIBRA_PAYLOAD_SENT) {
+		payload->born = jiffies;
 		list_move_tail(&payload->node, &domain->sent);
+	}
 	over = domain->sent_charge > room;
 	spin_unlock(&domain->lock);
-	while (over && libra_payload_reclaim(domain))
+	while (over && libra_payload_reclaim(domain, jiffies))
 		over = READ_ONCE(domain->sent_charge) > room;
 }
 
@@ -374,6 +263,8 @@ void libra_payload_drop_all(struct libra_domain *domain)
 	struct libra_payload *payload;
 
 	while ((payload = payload_unlist_first(domain, &domain->live)))
+		payload_forget(payload);
+	while ((payload = payload_unlist_first(domain, &domain->spilled)))
 		payload_forget(payload);
 	while ((payload = payload_unlist_first(domain, &domain->sent)))
 		payload_forget(payload);
@@ -384,10 +275,140 @@ bool libra_payload_any_live(struct libra_domain *domain)
 	return READ_ONCE(domain->nr_live);
 }
 
-void libra_payload_gauges(u64 *live, u64 *sent)
+void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled)
 {
 	*live = atomic64_read(&nr_live);
 	*sent = atomic64_read(&nr_sent);
+	*spilled = atomic64_read(&spilled_bytes);
+}
+
+/* ---- out and home again, see spill.c ---- */
+
+struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
+					   unsigned long before)
+{
+	struct libra_payload *payload, *found = NULL;
+
+	spin_lock(&domain->lock);
+	list_for_each_entry(payload, &domain->live, node) {
+		if (time_after(payload->born, before))
+			break;
+		if (atomic_read(&payload->users))
+			continue;
+		refcount_inc(&payload->ref);
+		found = payload;
+		break;
+	}
+	spin_unlock(&domain->lock);
+	return found;
+}
+
+int libra_payload_move_out(struct libra_payload *payload, struct file *file)
+{
+	struct libra_domain *domain = payload->domain;
+	struct payload_pages pages;
+
+	spin_lock(&domain->lock);
+	if (payload->state != LIBRA_PAYLOAD_LIVE)
+		goto busy;
+	WRITE_ONCE(payload->state, LIBRA_PAYLOAD_SPILLED);
+	/* pairs with libra_spill_hold(): one of the two sees what the other did */
+	smp_mb();
+	if (atomic_read(&payload->users)) {
+		WRITE_ONCE(payload->state, LIBRA_PAYLOAD_LIVE);
+		goto busy;
+	}
+	payload_take_pages(payload, &pages);
+	payload->spill = file;
+	list_move_tail(&payload->node, &domain->spilled);
+	domain->nr_spilled++;
+	domain->spilled_bytes += payload->len;
+	spin_unlock(&domain->lock);
+	atomic64_add(payload->len, &spilled_bytes);
+	libra_count(LIBRA_STAT_SPILLS);
+	payload_put_pages(domain, &pages);
+	return 0;
+
+busy:
+	spin_unlock(&domain->lock);
+	return -EBUSY;
+}
+
+struct file *libra_payload_spilled(struct libra_payload *payload)
+{
+	struct file *file = NULL;
+
+	spin_lock(&payload->domain->lock);
+	if (payload->state == LIBRA_PAYLOAD_SPILLED)
+		file = get_file(payload->spill);
+	else if (!payload->nr_segs)
+		file = ERR_PTR(-ESTALE);	/* died there */
+	spin_unlock(&payload->domain->lock);
+	return file;
+}
+
+int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u32 nr)
+{
+	struct libra_domain *domain = payload->domain;
+	struct file *file;
+
+	spin_lock(&domain->lock);
+	if (payload->state != LIBRA_PAYLOAD_SPILLED) {
+		bool dead = !payload->nr_segs;
+
+		spin_unlock(&domain->lock);
+		return dead ? -ESTALE : -EEXIST;
+	}
+	payload->segs = segs;
+	payload->nr_segs = nr;
+	payload->max_segs = nr;
+	payload->moves++;
+	payload->charge = (size_t)nr << PAGE_SHIFT;
+	/* it is about to be sent, whatever the limit says */
+	libra_domain_charge_anyway(domain, payload->charge);
+	file = payload->spill;
+	payload->spill = NULL;
+	payload_uncount_spilled(payload);
+	WRITE_ONCE(payload->state, LIBRA_PAYLOAD_LIVE);
+	payload->born = jiffies;
+	list_move_tail(&payload->node, &domain->live);
+	spin_unlock(&domain->lock);
+	libra_count(LIBRA_STAT_LOADS);
+	/* the caller's reference keeps it until the pages are held */
+	fput(file);
+	return 0;
+}
+
+/* The oldest whose memory is in use for something else by now, or the oldest */
+static struct libra_payload *payload_expired(struct libra_domain *domain)
+{
+	struct libra_payload *payload;
+	unsigned int tries = 64;
+
+	lockdep_assert_held(&domain->lock);
+	list_for_each_entry(payload, &domain->spilled, node) {
+		if (!libra_place_stands(payload))
+			return payload;
+		if (!--tries)
+			break;
+	}
+	return list_first_entry_or_null(&domain->spilled, struct libra_payload, node);
+}
+
+bool libra_payload_expire(struct libra_domain *domain)
+{
+	struct libra_payload *payload;
+
+	spin_lock(&domain->lock);
+	payload = payload_expired(domain);
+	if (payload)
+		payload_unlist(payload);
+	spin_unlock(&domain->lock);
+	if (!payload)
+		return false;
+	libra_count(LIBRA_STAT_EXPIRED);
+	payload_forget(payload);
+	return true;
 }
 
 /* ---- markers ---- */

@@ -14,11 +14,12 @@
 #include "place.h"
 
 struct libra_domain;
-struct sk_buff;
+struct file;
 
 enum libra_payload_state {
 	LIBRA_PAYLOAD_OPEN,	/* being filled by a read */
 	LIBRA_PAYLOAD_LIVE,	/* its placeholder is with the application */
+	LIBRA_PAYLOAD_SPILLED,	/* the same, with its bytes in a file */
 	LIBRA_PAYLOAD_SENT,	/* sent at least once, kept for a retry */
 	LIBRA_PAYLOAD_DEAD,	/* forgotten: its tokens are dead */
 };
@@ -29,8 +30,12 @@ struct libra_payload {
 	refcount_t ref;		/* the domain's table, and each user */
 	u8 state;		/* enum libra_payload_state; domain->lock */
 	struct libra_domain *domain;
-	struct list_head node;	/* domain->live or domain->sent */
+	struct list_head node;	/* domain->live, ->spilled or ->sent */
+	unsigned long born;	/* jiffies, when it became LIVE or SENT */
 	u64 id;
+	atomic_t users;		/* of its pages just now: see libra_spill_hold() */
+	u32 moves;		/* how often it got other pages; stable while in use */
+	struct file *spill;	/* the bytes, in state SPILLED: then it has no segments */
 	u32 len;		/* bytes; like all below fixed once LIVE */
 	u32 nr_segs;
 	u32 max_segs;
@@ -52,31 +57,24 @@ struct libra_payload {
 struct libra_payload *libra_payload_new(struct libra_domain *domain);
 void libra_payload_put(struct libra_payload *payload);
 
-/* Can the bytes of @skb at @offset be retained at all? */
-bool libra_payload_retainable(const struct sk_buff *skb, u32 offset);
-/*
- * Retains up to @len bytes of @skb from @offset on. Answers how many, which is
- * less where the next byte is not in a page that can be retained or a limit is
- * met; @reason then says why.
- */
-u32 libra_payload_take(struct libra_payload *payload, struct sk_buff *skb,
-		       u32 offset, u32 len, u8 *reason);
-
 /*
  * From here on the token is honoured. All fields were written before the state
  * changes under domain->lock, which libra_payload_find() takes too.
  */
 void libra_payload_publish(struct libra_payload *payload);
 
-/* The live or sent payload with this id, with a reference, or NULL */
+/*
+ * The payload with this id, unless it is dead, with a reference, or NULL. Its
+ * pages can be used between libra_spill_hold() and libra_spill_release().
+ */
 struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id);
 /* All of it went out: kept for a retry as long as there is room */
 void libra_payload_sent(struct libra_payload *payload);
 /* Forgets it: its tokens are dead from here on */
 void libra_payload_drop(struct libra_payload *payload);
 void libra_payload_drop_all(struct libra_domain *domain);
-/* Makes room by dropping the oldest sent ones; false when there is none */
-bool libra_payload_reclaim(struct libra_domain *domain);
+/* Drops the oldest that was sent, @before (jiffies) or earlier; false: there is none */
+bool libra_payload_reclaim(struct libra_domain *domain, unsigned long before);
 bool libra_payload_any_live(struct libra_domain *domain);
 
 /* The 16 bytes that stand at @offset of its placeholder */
@@ -89,6 +87,24 @@ void libra_payload_marker(const struct libra_payload *payload, u32 offset,
 bool libra_payload_verify(const struct libra_payload *payload, u32 offset,
 			  u32 len, const struct iov_iter *iter);
 
-void libra_payload_gauges(u64 *live, u64 *sent);
+void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled);
+
+/* The oldest LIVE since @before (jiffies) whose pages nobody uses, with a reference */
+struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
+					   unsigned long before);
+/*
+ * The caller, who holds it, has its bytes in @file, which is taken over: its
+ * pages are given back. -EBUSY when they are used just now.
+ */
+int libra_payload_move_out(struct libra_payload *payload, struct file *file);
+/*
+ * Where its bytes are, with a reference; NULL when it has its pages, and
+ * ERR_PTR(-ESTALE) when it died without.
+ */
+struct file *libra_payload_spilled(struct libra_payload *payload);
+/* Pages with its bytes, taken over. -EEXIST when it has some, -ESTALE as above */
+int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u32 nr);
+/* Drops one that is SPILLED; false when there is none */
+bool libra_payload_expire(struct libra_domain *domain);
 
 #endif /* _LIBRA_PAYLOAD_H */

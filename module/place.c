@@ -105,6 +105,17 @@ void libra_place_remove(struct libra_payload *payload)
 		place_out(payload->domain, &payload->places[i]);
 }
 
+bool libra_place_stands(const struct libra_payload *payload)
+{
+	u32 i;
+
+	lockdep_assert_held(&payload->domain->lock);
+	for (i = 0; i < payload->nr_places; i++)
+		if (!RB_EMPTY_NODE(&payload->places[i].node.rb))
+			return true;
+	return false;
+}
+
 static struct libra_place *place_first(struct libra_domain *domain,
 				       unsigned long at, size_t len)
 {

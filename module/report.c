@@ -181,7 +181,9 @@ static int domain_put(struct sk_buff *skb, struct libra_domain *domain)
 	       nla_put_u64_64bit(skb, LIBRA_DOMAIN_ATTR_PEAK,
 				 atomic_long_read(&domain->peak), pad) ||
 	       nla_put_u64_64bit(skb, LIBRA_DOMAIN_ATTR_ELIDED,
-				 atomic64_read(&domain->elided_bytes), pad);
+				 atomic64_read(&domain->elided_bytes), pad) ||
+	       nla_put_u64_64bit(skb, LIBRA_DOMAIN_ATTR_SPILLED,
+				 READ_ONCE(domain->spilled_bytes), pad);
 }
 
 static int domain_dump_one(struct libra_domain *domain, void *arg)
@@ -271,7 +273,8 @@ static void stats_gauges(struct libra_stats *stats)
 	stats->counter[LIBRA_STAT_RETAINED] = libra_domain_retained_total();
 	stats->counter[LIBRA_STAT_RETAINED_PEAK] = libra_domain_retained_peak();
 	libra_payload_gauges(&stats->counter[LIBRA_STAT_LIVE],
-			     &stats->counter[LIBRA_STAT_SENT]);
+			     &stats->counter[LIBRA_STAT_SENT],
+			     &stats->counter[LIBRA_STAT_SPILLED]);
 }
 
 static int stats_put(struct sk_buff *skb, const struct libra_stats *stats)

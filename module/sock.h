@@ -41,7 +41,8 @@ struct libra_tx {
 	struct libra_payload *cursor;
 	u32 cursor_off;
 	u32 cursor_seg;		/* segment that holds cursor_off ... */
-	u32 cursor_seg_off;	/* ... and where it begins */
+	u32 cursor_seg_off;	/* ... and where it begins ... */
+	u32 cursor_moves;	/* ... in the pages that it had by then */
 	struct libra_held held;
 };
 

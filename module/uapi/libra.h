@@ -61,6 +61,7 @@ enum libra_config_attr {
 	LIBRA_CONFIG_ATTR_SOCKETS,	/* u32, read-only: sockets attached */
 	LIBRA_CONFIG_ATTR_PARSERS,	/* u32, read-only: parsers registered */
 	LIBRA_CONFIG_ATTR_PAD,
+	LIBRA_CONFIG_ATTR_CAP_SPILL,	/* u64: bytes of spilled payload per domain */
 
 	__LIBRA_CONFIG_ATTR_MAX,
 	LIBRA_CONFIG_ATTR_MAX = __LIBRA_CONFIG_ATTR_MAX - 1
@@ -190,6 +191,7 @@ enum libra_domain_attr {
 	LIBRA_DOMAIN_ATTR_PEAK,		/* u64: bytes pinned at most */
 	LIBRA_DOMAIN_ATTR_ELIDED,	/* u64: bytes elided */
 	LIBRA_DOMAIN_ATTR_PAD,
+	LIBRA_DOMAIN_ATTR_SPILLED,	/* u64: bytes of payload in shared memory */
 
 	__LIBRA_DOMAIN_ATTR_MAX,
 	LIBRA_DOMAIN_ATTR_MAX = __LIBRA_DOMAIN_ATTR_MAX - 1
@@ -230,6 +232,10 @@ enum libra_stat {
 	LIBRA_STAT_RETAINED_PEAK,	/* gauge: bytes pinned at most */
 	LIBRA_STAT_LIVE,		/* gauge: payload objects not yet sent */
 	LIBRA_STAT_SENT,		/* gauge: payload objects kept for retries */
+	LIBRA_STAT_SPILLS,		/* payloads moved to shared memory */
+	LIBRA_STAT_LOADS,		/* payloads that came back from there, to be sent */
+	LIBRA_STAT_EXPIRED,		/* payloads dropped there, never sent */
+	LIBRA_STAT_SPILLED,		/* gauge: bytes there now */
 
 	__LIBRA_STAT_MAX,
 	LIBRA_STAT_MAX = __LIBRA_STAT_MAX - 1

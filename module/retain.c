@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Filling a payload object: references to the pages of received skbs, not the
+ * skbs, which would hold page pools. With rx.lock and the socket locked.
+ */
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/skbuff.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "payload.h"
+#include "retain.h"
+#include "spill.h"
+
+static bool retain_grow(struct libra_payload *payload)
+{
+	struct bio_vec *segs;
+	u32 max = payload->max_segs * 4;
+
+	segs = kvmalloc_array(max, sizeof(*segs), GFP_KERNEL);
+	if (!segs)
+		return false;
+	memcpy(segs, payload->segs, payload->nr_segs * sizeof(*segs));
+	if (payload->segs != payload->inline_segs)
+		kvfree(payload->segs);
+	payload->segs = segs;
+	payload->max_segs = max;
+	return true;
+}
+
+/* Bytes right behind the last segment, in the same compound page, need no more */
+static bool retain_extends(const struct libra_payload *payload,
+			   struct page *page, u32 offset)
+{
+	const struct bio_vec *last;
+
+	if (!payload->nr_segs)
+		return false;
+	last = &payload->segs[payload->nr_segs - 1];
+	return compound_head(last->bv_page) == compound_head(page) &&
+	       page_to_phys(last->bv_page) + last->bv_offset + last->bv_len ==
+	       page_to_phys(page) + offset;
+}
+
+/* Sent payload is kept only as long as nothing else needs the room */
+static bool retain_charge(struct libra_payload *payload, size_t charge)
+{
+	while (!libra_domain_charge(payload->domain, charge)) {
+		if (libra_payload_reclaim(payload->domain, jiffies))
+			continue;
+		/* copied this time; the next payload finds room, perhaps */
+		libra_spill_now(payload->domain);
+		return false;
+	}
+	payload->charge += charge;
+	return true;
+}
+
+/* Takes a reference of its own to @page */
+static enum libra_reason retain_page(struct libra_payload *payload,
+				     struct page *page, u32 offset, u32 len)
+{
+	const struct bio_vec *last;
+
+	if (retain_extends(payload, page, offset)) {
+		payload->segs[payload->nr_segs - 1].bv_len += len;
+		goto added;
+	}
+	if (!sendpage_ok(page))
+		return LIBRA_REASON_LINEAR;
+	if (payload->nr_segs == payload->max_segs && !retain_grow(payload))
+		return LIBRA_REASON_NOMEM;
+	last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
+	/* neighbours of one compound page pin it once */
+	if (!(last && compound_head(last->bv_page) == compound_head(page)) &&
+	    !retain_charge(payload, page_size(compound_head(page))))
+		return LIBRA_REASON_CAP;
+	get_page(page);
+	bvec_set_page(&payload->segs[payload->nr_segs++], page, len, offset);
+added:
+	payload->len += len;
+	return LIBRA_REASON_NONE;
+}
+
+/* The few bytes that a driver pulls into the linear part: into a page of ours */
+static enum libra_reason retain_copy(struct libra_payload *payload,
+				     struct sk_buff *skb, u32 offset, u32 len)
+{
+	enum libra_reason reason;
+	struct page *page;
+
+	page = alloc_page(GFP_KERNEL);
+	if (!page)
+		return LIBRA_REASON_NOMEM;
+	if (skb_copy_bits(skb, offset, page_address(page), len))
+		reason = LIBRA_REASON_LINEAR;
+	else
+		reason = retain_page(payload, page, 0, len);
+	put_page(page);
+	return reason;
+}
+
+/* More linear bytes than this are copied to the application right away */
+#define LINEAR_MAX	512
+
+bool libra_retainable(const struct sk_buff *skb, u32 offset)
+{
+	u32 headlen = skb_headlen(skb);
+
+	return skb_frags_readable(skb) &&
+	       (offset >= headlen || skb->head_frag || headlen - offset <= LINEAR_MAX);
+}
+
+static enum libra_reason retain_linear(struct libra_payload *payload,
+				       struct sk_buff *skb, u32 offset, u32 len)
+{
+	struct page *page;
+
+	if (skb->head_frag) {
+		page = virt_to_head_page(skb->data);
+		return retain_page(payload, page,
+				   skb->data + offset - (u8 *)page_address(page), len);
+	}
+	if (len > LINEAR_MAX)
+		return LIBRA_REASON_LINEAR;
+	return retain_copy(payload, skb, offset, len);
+}
+
+static enum libra_reason retain_frag(struct libra_payload *payload,
+				     const skb_frag_t *frag, u32 offset, u32 len)
+{
+	struct page *page = skb_frag_page(frag);
+
+	offset += skb_frag_off(frag);
+	page += offset >> PAGE_SHIFT;
+	return retain_page(payload, page, offset_in_page(offset), len);
+}
+
+u32 libra_retain(struct libra_payload *payload, struct sk_buff *skb,
+		 u32 offset, u32 len, u8 *reason)
+{
+	u32 taken = 0, begin = skb_headlen(skb), n;
+	struct sk_buff *part;
+	int i;
+
+	*reason = LIBRA_REASON_NONE;
+	if (!skb_frags_readable(skb)) {
+		*reason = LIBRA_REASON_LINEAR;
+		return 0;
+	}
+	if (offset < begin) {
+		n = min(len, begin - offset);
+		*reason = retain_linear(payload, skb, offset, n);
+		if (*reason)
+			return 0;
+		taken = n;
+	}
+	for (i = 0; taken < len && i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+		u32 end = begin + skb_frag_size(frag);
+
+		if (offset + taken < end) {
+			n = min(len - taken, end - offset - taken);
+			*reason = retain_frag(payload, frag,
+					      offset + taken - begin, n);
+			if (*reason)
+				return taken;
+			taken += n;
+		}
+		begin = end;
+	}
+	skb_walk_frags(skb, part) {
+		if (taken == len)
+			break;
+		if (offset + taken < begin + part->len) {
+			n = min(len - taken, begin + part->len - offset - taken);
+			i = libra_retain(payload, part,
+					 offset + taken - begin, n, reason);
+			taken += i;
+			if (*reason)
+				return taken;
+		}
+		begin += part->len;
+	}
+	return taken;
+}

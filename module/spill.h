@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Spilling: payload that waits for long moves to shared memory, and back to be sent */
+#ifndef _LIBRA_SPILL_H
+#define _LIBRA_SPILL_H
+
+struct libra_domain;
+struct libra_payload;
+
+int libra_spill_init(void);
+void libra_spill_exit(void);
+
+/* The two ends of a domain's work; the second waits for it */
+void libra_spill_begin(struct libra_domain *domain);
+void libra_spill_end(struct libra_domain *domain);
+
+/* A payload is live: when it still is after a while, it moves out */
+void libra_spill_later(struct libra_domain *domain);
+/* A limit is met: what is live moves out now, oldest first, until there is room */
+void libra_spill_now(struct libra_domain *domain);
+
+/*
+ * The pages of a payload, which has to be referenced, are there and stay until
+ * they are released; they are brought home if need be. Sleeps: no socket may be
+ * locked. 0, -ESTALE when it died out there, or -ENOMEM.
+ */
+int libra_spill_hold(struct libra_payload *payload);
+void libra_spill_release(struct libra_payload *payload);
+
+#endif /* _LIBRA_SPILL_H */
