@@ -166,7 +166,7 @@ std::string format_sockets(const std::vector<libra::Socket>& sockets) {
 
 std::string format_domains(const std::vector<libra::Domain>& domains) {
     Table table({"ID", "PID", "COMMAND", "UID", "GATE", "SOCKETS", "LIVE", "SENT", "RETAINED",
-                 "PEAK", "ELIDED"});
+                 "PEAK", "SPILLED", "ELIDED"});
     for (const libra::Domain& each : domains) {
         const auto words = libra::gate_words(each.gate);
         table.add({fmt::format("{}", each.id), or_dash(each.pid), or_dash(each.comm),
@@ -174,7 +174,7 @@ std::string format_domains(const std::vector<libra::Domain>& domains) {
                    words.empty() ? "open" : fmt::format("closed ({})", fmt::join(words, ",")),
                    fmt::format("{}", each.sockets), fmt::format("{}", each.live),
                    fmt::format("{}", each.sent), format_size(each.retained), format_size(each.peak),
-                   format_size(each.elided)});
+                   format_size(each.spilled), format_size(each.elided)});
     }
     return table.text();
 }
@@ -191,9 +191,11 @@ std::string format_limits(const libra::Config& config) {
     return fmt::format("total   {:<8} bytes that all domains may pin\n"
                        "domain  {:<8} bytes that one domain may pin\n"
                        "user    {:<8} bytes that the domains of one user may pin\n"
-                       "sent    {:<8} bytes of sent payload that a domain keeps for retries\n",
+                       "sent    {:<8} bytes of sent payload that a domain keeps for retries\n"
+                       "spill   {:<8} bytes of payload of a domain that wait in shared memory\n",
                        format_size(config.cap_total), format_size(config.cap_domain),
-                       format_size(config.cap_user), format_size(config.cap_sent));
+                       format_size(config.cap_user), format_size(config.cap_sent),
+                       format_size(config.cap_spill));
 }
 
 std::string format_stats(const libra::Stats& stats) {

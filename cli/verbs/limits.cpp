@@ -12,11 +12,12 @@ namespace {
 
 void options(po::options_description& options) {
     const auto bytes = [] { return po::value<std::string>()->value_name("BYTES"); };
-    options.add_options()                                                  //
-        ("total", bytes(), "what all processes together may pin")          //
-        ("domain", bytes(), "what one process may pin")                    //
-        ("user", bytes(), "what the processes of one user may pin")        //
-        ("sent", bytes(), "sent payload that a process keeps for retries") //
+    options.add_options()                                                      //
+        ("total", bytes(), "what all processes together may pin")              //
+        ("domain", bytes(), "what one process may pin")                        //
+        ("user", bytes(), "what the processes of one user may pin")            //
+        ("sent", bytes(), "sent payload that a process keeps for retries")     //
+        ("spill", bytes(), "payload of a process that waits in shared memory") //
         ;
 }
 
@@ -29,9 +30,11 @@ ExitCode run(const Context& context) {
         .cap_domain = arguments.size("domain", 0, limit),
         .cap_user = arguments.size("user", 0, limit),
         .cap_sent = arguments.size("sent", 0, limit),
+        .cap_spill = arguments.size("spill", 0, limit),
     };
     libra::Client client;
-    if (change.cap_total || change.cap_domain || change.cap_user || change.cap_sent)
+    if (change.cap_total || change.cap_domain || change.cap_user || change.cap_sent ||
+        change.cap_spill)
         client.set_config(change);
     const libra::Config config = client.config();
     if (arguments.json())
@@ -46,8 +49,13 @@ ExitCode run(const Context& context) {
 const Verb verb_limits{
     .name = "limits",
     .summary = "show or set how much memory payload may pin",
-    .synopsis = "[--total BYTES] [--domain BYTES] [--user BYTES] [--sent BYTES] [--json]",
-    .details = "BYTES takes K, M or G behind it. At a limit Libra copies; it never stalls.\n",
+    .synopsis = "[--total BYTES] [--domain BYTES] [--user BYTES] [--sent BYTES] [--spill BYTES]\n"
+                "[--json]",
+    .details = "BYTES takes K, M or G behind it. At a limit Libra copies; it never stalls.\n"
+               "Payload that waits for more than 10 seconds, or stands in the way of other\n"
+               "payload at a limit, moves to shared memory, and back to be sent. Past the\n"
+               "limit of that the oldest is dropped: its connection is reset if it is still\n"
+               "to be sent.\n",
     .options = options,
     .positionals = {},
     .run = run,

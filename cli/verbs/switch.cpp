@@ -8,8 +8,12 @@ namespace {
 
 ExitCode set_enabled(const Context& context, bool enabled) {
     libra::Client client;
-    client.set_config(
-        {.enabled = enabled, .cap_total = {}, .cap_domain = {}, .cap_user = {}, .cap_sent = {}});
+    client.set_config({.enabled = enabled,
+                       .cap_total = {},
+                       .cap_domain = {},
+                       .cap_user = {},
+                       .cap_sent = {},
+                       .cap_spill = {}});
     if (context.arguments.json())
         context.print_json(Json{{"enabled", enabled}});
     else

@@ -157,6 +157,8 @@ void put_config(nl_msg* message, const ConfigChange& change) {
         check_put(nla_put_u64(message, LIBRA_CONFIG_ATTR_CAP_USER, *change.cap_user));
     if (change.cap_sent)
         check_put(nla_put_u64(message, LIBRA_CONFIG_ATTR_CAP_SENT, *change.cap_sent));
+    if (change.cap_spill)
+        check_put(nla_put_u64(message, LIBRA_CONFIG_ATTR_CAP_SPILL, *change.cap_spill));
 }
 
 void put_socket(nl_msg* message, int fd, std::uint32_t pid, std::uint32_t policy) {
@@ -173,6 +175,7 @@ Config parse_config(const Attributes& attributes) {
         .cap_domain = attributes.u64(LIBRA_CONFIG_ATTR_CAP_DOMAIN),
         .cap_user = attributes.u64(LIBRA_CONFIG_ATTR_CAP_USER),
         .cap_sent = attributes.u64(LIBRA_CONFIG_ATTR_CAP_SENT),
+        .cap_spill = attributes.u64(LIBRA_CONFIG_ATTR_CAP_SPILL),
         .policies = attributes.u32(LIBRA_CONFIG_ATTR_POLICIES),
         .domains = attributes.u32(LIBRA_CONFIG_ATTR_DOMAINS),
         .sockets = attributes.u32(LIBRA_CONFIG_ATTR_SOCKETS),
@@ -233,6 +236,7 @@ Domain parse_domain(const Attributes& attributes) {
         .retained = attributes.u64(LIBRA_DOMAIN_ATTR_RETAINED),
         .peak = attributes.u64(LIBRA_DOMAIN_ATTR_PEAK),
         .elided = attributes.u64(LIBRA_DOMAIN_ATTR_ELIDED),
+        .spilled = attributes.u64(LIBRA_DOMAIN_ATTR_SPILLED),
     };
 }
 

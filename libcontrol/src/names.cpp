@@ -30,7 +30,8 @@ constexpr std::array stat_names{
     "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv, "tx_frames"sv,
     "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,   "retries"sv,
     "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,    "retained_peak"sv,
-    "live"sv,      "sent"sv,
+    "live"sv,      "sent"sv,        "spills"sv,        "loads"sv,       "expired"sv,
+    "spilled"sv,
 };
 
 // A number that was added to the interface must get its word here.

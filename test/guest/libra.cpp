@@ -74,7 +74,7 @@ Figures operator-(const Figures& later, const Figures& earlier) {
     change.tx_copied -= earlier.tx_copied;
     change.tx_reused -= earlier.tx_reused;
     subtract(change.counters, earlier.counters);
-    for (const char* gauge : {"retained", "retained_peak", "live", "sent"}) {
+    for (const char* gauge : {"retained", "retained_peak", "live", "sent", "spilled"}) {
         change.counters.erase(gauge);
     }
     subtract(change.fallbacks, earlier.fallbacks);
@@ -202,6 +202,7 @@ LimitScope::LimitScope(const ::libra::ConfigChange& change) {
         before_.cap_domain = config.cap_domain;
         before_.cap_user = config.cap_user;
         before_.cap_sent = config.cap_sent;
+        before_.cap_spill = config.cap_spill;
         libra_module::client().set_config(change);
     }
 }

@@ -74,7 +74,8 @@ void to_json(Json& json, const Domain& domain) {
                 {"sent", domain.sent},
                 {"retained", domain.retained},
                 {"peak", domain.peak},
-                {"elided", domain.elided}};
+                {"elided", domain.elided},
+                {"spilled", domain.spilled}};
 }
 
 template <typename Json>
@@ -106,7 +107,8 @@ void to_json(Json& json, const Config& config) {
                  {{"total", config.cap_total},
                   {"domain", config.cap_domain},
                   {"user", config.cap_user},
-                  {"sent", config.cap_sent}}},
+                  {"sent", config.cap_sent},
+                  {"spill", config.cap_spill}}},
                 {"policies", config.policies},
                 {"domains", config.domains},
                 {"sockets", config.sockets},

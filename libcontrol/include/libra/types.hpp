@@ -136,6 +136,7 @@ struct Domain {
     std::uint64_t retained = 0; ///< bytes pinned now
     std::uint64_t peak = 0;     ///< bytes pinned at most
     std::uint64_t elided = 0;   ///< bytes elided
+    std::uint64_t spilled = 0;  ///< bytes of payload that wait in shared memory
 };
 
 /// A registered parser.
@@ -170,6 +171,7 @@ struct Config {
     std::uint64_t cap_domain = 0; ///< that one domain may pin
     std::uint64_t cap_user = 0;   ///< that the domains of one uid may pin
     std::uint64_t cap_sent = 0;   ///< of sent payload kept for retries, per domain
+    std::uint64_t cap_spill = 0;  ///< of payload that waits in shared memory, per domain
     std::uint32_t policies = 0;
     std::uint32_t domains = 0;
     std::uint32_t sockets = 0;
@@ -183,6 +185,7 @@ struct ConfigChange {
     std::optional<std::uint64_t> cap_domain;
     std::optional<std::uint64_t> cap_user;
     std::optional<std::uint64_t> cap_sent;
+    std::optional<std::uint64_t> cap_spill;
 };
 
 /// Short lower-case words, the same as in JSON. An unknown number gives
