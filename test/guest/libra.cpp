@@ -136,6 +136,16 @@ void unload_parser() {
     }
 }
 
+std::uint32_t gates() {
+    std::uint32_t all = 0;
+    if (!plain()) {
+        for (const ::libra::Domain& domain : client().domains()) {
+            all |= domain.gate;
+        }
+    }
+    return all;
+}
+
 Figures figures() {
     Figures now;
     if (plain()) {

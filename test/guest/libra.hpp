@@ -69,6 +69,9 @@ void unload_parser();
 
 Figures figures();
 
+/// Why gates are closed now: the reasons of all domains together.
+std::uint32_t gates();
+
 /// Waits until no domain, no socket and no payload is left; false if some stay.
 bool gone();
 /// What is still there, for people.

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -43,6 +44,13 @@ void bad_line(const Namespace& ns, const std::string& device) {
     if (done.code != 0) {
         throw std::runtime_error("tc qdisc add netem: " + done.out);
     }
+}
+
+void fast_open(const Namespace& ns) {
+    // Client, server, both without a cookie, and for listeners that did not ask for it.
+    constexpr unsigned flags = 0x1 | 0x2 | 0x4 | 0x200 | 0x400;
+    const Namespace::Inside inside(ns);
+    spew("/proc/sys/net/ipv4/tcp_fastopen", std::to_string(flags));
 }
 
 } // namespace
@@ -82,10 +90,33 @@ void Namespace::ip(const std::string& batch) const {
     }
 }
 
+std::uint64_t Namespace::tcp_counter(const std::string& name) const {
+    const Inside inside(*this);
+    // TcpExt comes first: a line of names, a line of values. /proc/net is the first thread's.
+    std::istringstream lines(slurp("/proc/thread-self/net/netstat"));
+    std::string names;
+    std::string values;
+    std::getline(lines, names);
+    std::getline(lines, values);
+    std::istringstream name_of(names);
+    std::istringstream value_of(values);
+    for (std::string each, value; name_of >> each && value_of >> value;) {
+        if (each == name) {
+            return std::stoull(value);
+        }
+    }
+    throw std::runtime_error("no TCP counter " + name);
+}
+
 Net::Net(const NetOptions& options)
     : options_(options) {
     if (!options_.loopback) {
         join();
+    }
+    if (options_.fast_open) {
+        for (const Namespace* ns : {&client_, &proxy_, &origin_}) {
+            fast_open(*ns);
+        }
     }
 }
 

@@ -32,6 +32,8 @@ public:
 
     /// Feeds lines to `ip -batch`.
     void ip(const std::string& batch) const;
+    /// A counter of /proc/net/netstat, by its name in the group TcpExt.
+    std::uint64_t tcp_counter(const std::string& name) const;
 
 private:
     explicit Namespace(Fd fd)
@@ -42,10 +44,11 @@ private:
 };
 
 struct NetOptions {
-    bool loopback = false; ///< one namespace for all three, over lo
-    int mtu = 0;           ///< 0: the device's own
-    bool offloads = true;  ///< TSO, GSO, GRO, SG and checksums
-    bool bad_line = false; ///< netem: 1 % lost, a quarter reordered
+    bool loopback = false;  ///< one namespace for all three, over lo
+    int mtu = 0;            ///< 0: the device's own
+    bool offloads = true;   ///< TSO, GSO, GRO, SG and checksums
+    bool bad_line = false;  ///< netem: 1 % lost, a quarter reordered
+    bool fast_open = false; ///< TCP Fast Open for all listeners, without cookies
 };
 
 /// client -- proxy -- origin.

@@ -54,14 +54,6 @@ std::string fetch(const Rig& rig, const Exchange& what) {
     return wrong ? fmt::format("byte {} is wrong over HTTPS", *wrong) : "";
 }
 
-std::uint32_t gates() {
-    std::uint32_t all = 0;
-    for (const ::libra::Domain& domain : libra_module::client().domains()) {
-        all |= domain.gate;
-    }
-    return all;
-}
-
 /// Attach must be refused for this reason, and leave nothing.
 void expect_refused(const Rig& rig, const std::string& word) {
     if (libra_module::plain()) {
@@ -116,7 +108,7 @@ void serve_https(Rig& rig) {
     tls.write_line("GET " + target_of(get(10).answer) + " HTTP/1.1\r\nHost: libra.test\r\n\r");
     CHECK(tls.read_line().starts_with("HTTP/1.1 200"));
     if (!libra_module::plain()) {
-        CHECK(gates() != 0);
+        CHECK(libra_module::gates() != 0);
         const Figures before = libra_module::figures();
         rig.talk({get(size), post(size)});
         const Figures change = libra_module::figures() - before;
@@ -126,7 +118,7 @@ void serve_https(Rig& rig) {
     }
     tls.kill();
     if (!libra_module::plain()) {
-        CHECK(eventually([] { return gates() == 0; }));
+        CHECK(eventually([] { return libra_module::gates() == 0; }));
         const Figures before = libra_module::figures();
         rig.talk({get(size), post(size)});
         CHECK((libra_module::figures() - before).rx_elided > 0);

@@ -12,8 +12,10 @@
 //   fork              sent by a child that has inherited socket and memory
 //   fork-first        all of it done by a child that has inherited the client's socket
 //   fastopen          to an upstream that is connected by MSG_FASTOPEN
+//   fastopen-connect  the same by TCP_FASTOPEN_CONNECT
 // "untouched" behind a mode: buffers that nobody has written to before.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -183,7 +185,7 @@ private:
     }
 
     int ask(const Message& request, Fd& server) {
-        if (mode_ != "fastopen") {
+        if (!mode_.starts_with("fastopen")) {
             server = connect_to(ns_, address_, upstream_);
             return send_all(server.get(), request.all());
         }
@@ -192,14 +194,22 @@ private:
         to.sin_family = AF_INET;
         to.sin_port = htons(upstream_);
         ::inet_pton(AF_INET, address_.c_str(), &to.sin_addr);
-        const std::string_view all = request.all();
-        const ssize_t sent =
-            ::sendto(server.get(), all.data(), all.size(), MSG_FASTOPEN | MSG_NOSIGNAL,
-                     reinterpret_cast<sockaddr*>(&to), sizeof(to));
-        if (sent < 0) {
-            return errno;
+        const auto* address = reinterpret_cast<const sockaddr*>(&to);
+        std::string_view all = request.all();
+        if (mode_ == "fastopen-connect") {
+            const int on = 1;
+            check(::setsockopt(server.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)),
+                  "TCP_FASTOPEN_CONNECT");
+            check(::connect(server.get(), address, sizeof(to)), "connect");
+        } else {
+            const ssize_t sent = ::sendto(server.get(), all.data(), all.size(),
+                                          MSG_FASTOPEN | MSG_NOSIGNAL, address, sizeof(to));
+            if (sent < 0) {
+                return errno;
+            }
+            all.remove_prefix(static_cast<std::size_t>(sent));
         }
-        return send_all(server.get(), all.substr(static_cast<std::size_t>(sent)));
+        return send_all(server.get(), all);
     }
 
     int respond(int client, Message& answer) {
