@@ -98,6 +98,7 @@ static __always_inline int parse_request_line(struct libra_frame *frame, u32 at,
 	if (next != ' ')
 		return LIBRA_GIVE_UP;
 
+	bpf_libra_label(frame, method, at);
 	*tag = METHOD_ANY;
 	if (at - method == 4 && bpf_libra_match(frame, method, "HEAD", 0) == 1)
 		*tag = METHOD_HEAD;
@@ -137,6 +138,7 @@ static __always_inline int parse_status_line(struct libra_frame *frame,
 		return need_more(frame);
 	if (bpf_libra_byte(frame, 8) != ' ' || bpf_libra_byte(frame, 12) != ' ')
 		return LIBRA_GIVE_UP;
+	bpf_libra_label(frame, 9, 12);
 	*status = bpf_libra_parse_uint(frame, 9, 12, 10);
 	if (*status < 100 || *status > 599)
 		return LIBRA_GIVE_UP;
@@ -182,6 +184,16 @@ static __always_inline int parse_encoding(struct libra_frame *frame, u32 at,
 	return LIBRA_FRAME;
 }
 
+/* Content-Type without its parameters: type "/" subtype */
+static __always_inline void label_type(struct libra_frame *frame, u32 at)
+{
+	u32 slash;
+
+	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
+	slash = bpf_libra_span(frame, at, LIBRA_CH_TOKEN);
+	bpf_libra_label(frame, at, bpf_libra_span(frame, slash + 1, LIBRA_CH_TOKEN));
+}
+
 /* field-line = field-name ":" OWS field-value OWS CRLF */
 static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
 				       struct head *head)
@@ -204,6 +216,23 @@ static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
 	case sizeof("transfer-encoding:") - 1:
 		if (bpf_libra_match(frame, name, "transfer-encoding", LIBRA_NOCASE) == 1)
 			return parse_encoding(frame, value, eol, head);
+		break;
+	/* what decides, besides the length, what a proxy does with a body */
+	case sizeof("content-type:") - 1:
+		if (bpf_libra_match(frame, name, "content-type", LIBRA_NOCASE) == 1)
+			label_type(frame, value);
+		break;
+	case sizeof("content-encoding:") - 1:
+		if (bpf_libra_match(frame, name, "content-encoding", LIBRA_NOCASE) == 1)
+			bpf_libra_label(frame, value, eol);
+		break;
+	case sizeof("accept-encoding:") - 1:
+		if (bpf_libra_match(frame, name, "accept-encoding", LIBRA_NOCASE) == 1)
+			bpf_libra_label(frame, value, eol);
+		break;
+	case sizeof("range:") - 1:
+		if (bpf_libra_match(frame, name, "range", LIBRA_NOCASE) == 1)
+			bpf_libra_label(frame, name, value - 1);
 		break;
 	}
 	return LIBRA_FRAME;

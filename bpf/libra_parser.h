@@ -140,6 +140,13 @@ extern u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds) __ksym;
 extern s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
 				u32 base) __ksym;
 
+/*
+ * Adds [at, end) as a word to the message's label. Messages with the same label
+ * are those that an application is expected to treat alike: modes verify and
+ * auto count by it. Without a label a message is never elided in mode auto.
+ */
+extern void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end) __ksym;
+
 /* Binary numbers out of a window */
 static inline u32 libra_be16(const u8 *p)
 {

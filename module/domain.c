@@ -34,6 +34,7 @@
 #include "policy.h"
 #include "sock.h"
 #include "spill.h"
+#include "verify.h"
 
 struct libra_limits libra_limits = {
 	.total = 256 << 20,
@@ -119,6 +120,8 @@ static void domain_free_work(struct work_struct *work)
 	libra_spill_end(domain);
 	WARN_ON_ONCE(atomic_long_read(&domain->retained));
 	xa_destroy(&domain->payloads);
+	libra_verify_free(domain->records);
+	libra_classes_free(domain->classes);
 	if (domain->policy)
 		libra_policy_put(domain->policy);
 	user_put(domain->user);

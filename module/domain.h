@@ -19,8 +19,10 @@
 
 #include "uapi/libra.h"
 
+struct libra_classes;
 struct libra_payload;
 struct libra_policy;
+struct libra_records;
 struct libra_user;
 struct pid;
 
@@ -73,6 +75,8 @@ struct libra_domain {
 	unsigned int nr_sent;
 	struct rb_root_cached places;	/* of live payload, by user address */
 	struct xarray payloads;		/* by id; looked up under RCU */
+	struct libra_classes *classes;	/* NULL as long as nothing was verified */
+	struct libra_records *records;
 	bool pressed;			/* a limit is met: spill more */
 	struct delayed_work spill;
 	struct rcu_work free_work;

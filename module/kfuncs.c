@@ -121,6 +121,24 @@ __bpf_kfunc s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
 	return libra_window_parse_uint(libra_run_window(frame), at, end, base);
 }
 
+/**
+ * bpf_libra_label() - say what kind of message this is
+ * @frame: the frame that parse() was called with
+ * @at: offset of the first byte
+ * @end: offset behind the last one
+ *
+ * Adds a word to the label of the message: messages with the same label are
+ * those that an application is expected to treat alike.
+ */
+__bpf_kfunc void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end)
+{
+	const struct libra_run *run = container_of(frame, struct libra_run, frame);
+
+	if (run->label)
+		run->label->len = libra_window_label(&run->window, at, end, run->label->text,
+						     run->label->len, LIBRA_LABEL_MAX);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(libra_kfunc_ids)
@@ -130,6 +148,7 @@ BTF_ID_FLAGS(func, bpf_libra_find, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_match, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_span, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_parse_uint, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_label, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(libra_kfunc_ids)
 
 static const struct btf_kfunc_id_set libra_kfunc_set = {

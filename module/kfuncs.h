@@ -5,6 +5,7 @@
 #ifndef _LIBRA_KFUNCS_H
 #define _LIBRA_KFUNCS_H
 
+#include "classes.h"
 #include "parser.h"
 #include "window.h"
 
@@ -15,6 +16,7 @@
 struct libra_run {
 	struct libra_frame frame;
 	struct libra_window window;
+	struct libra_label *label;	/* NULL: nobody wants one */
 };
 
 int libra_kfuncs_init(void);

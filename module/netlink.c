@@ -181,6 +181,8 @@ static int policy_set(struct libra_policy *policy, struct genl_info *info)
 	policy->threshold = info_u32(info, LIBRA_POLICY_ATTR_THRESHOLD,
 				     LIBRA_THRESHOLD_DEFAULT);
 	policy->flags = info_u32(info, LIBRA_POLICY_ATTR_FLAGS, 0);
+	policy->proof = info_u32(info, LIBRA_POLICY_ATTR_PROOF, LIBRA_PROOF_DEFAULT);
+	policy->sample = info_u32(info, LIBRA_POLICY_ATTR_SAMPLE, LIBRA_SAMPLE_DEFAULT);
 	if (info->attrs[LIBRA_POLICY_ATTR_MODE])
 		policy->mode = nla_get_u8(info->attrs[LIBRA_POLICY_ATTR_MODE]);
 	err = policy_set_pid(policy, info);
@@ -368,7 +370,7 @@ static const struct nla_policy config_attrs[LIBRA_CONFIG_ATTR_CAP_SPILL + 1] = {
 	[LIBRA_CONFIG_ATTR_CAP_SPILL] = { .type = NLA_U64 },
 };
 
-static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_FLAGS + 1] = {
+static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_SAMPLE + 1] = {
 	[LIBRA_POLICY_ATTR_ID] = {
 		.type = NLA_REJECT,
 		.reject_message = "ids are given by the kernel",
@@ -381,6 +383,10 @@ static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_FLAGS + 1] = {
 	[LIBRA_POLICY_ATTR_MODE] = NLA_POLICY_MAX(NLA_U8, LIBRA_MODE_MAX),
 	[LIBRA_POLICY_ATTR_THRESHOLD] = NLA_POLICY_FULL_RANGE(NLA_U32, &threshold_range),
 	[LIBRA_POLICY_ATTR_FLAGS] = NLA_POLICY_MASK(NLA_U32, LIBRA_POLICY_F_SETTABLE),
+	[LIBRA_POLICY_ATTR_SOCKETS] = ATTR_READ_ONLY,
+	[LIBRA_POLICY_ATTR_PAD] = ATTR_READ_ONLY,
+	[LIBRA_POLICY_ATTR_PROOF] = NLA_POLICY_RANGE(NLA_U32, 1, LIBRA_PROOF_MAX),
+	[LIBRA_POLICY_ATTR_SAMPLE] = NLA_POLICY_RANGE(NLA_U32, 1, LIBRA_PROOF_MAX),
 };
 
 static const struct nla_policy policy_id_attrs[LIBRA_POLICY_ATTR_ID + 1] = {
@@ -414,7 +420,7 @@ static const struct genl_split_ops libra_commands[] = {
 	LIBRA_DO(LIBRA_CMD_CONFIG_SET, config_set, config_attrs,
 		 LIBRA_CONFIG_ATTR_CAP_SPILL),
 	LIBRA_DO(LIBRA_CMD_POLICY_ADD, policy_add, policy_attrs,
-		 LIBRA_POLICY_ATTR_FLAGS),
+		 LIBRA_POLICY_ATTR_SAMPLE),
 	LIBRA_DO(LIBRA_CMD_POLICY_DEL, policy_del, policy_id_attrs,
 		 LIBRA_POLICY_ATTR_ID),
 	LIBRA_DUMP(LIBRA_CMD_POLICY_GET, libra_report_policies),
@@ -424,6 +430,11 @@ static const struct genl_split_ops libra_commands[] = {
 	LIBRA_DUMP(LIBRA_CMD_DOMAIN_GET, libra_report_domains),
 	LIBRA_DUMP(LIBRA_CMD_PARSER_GET, libra_report_parsers),
 	LIBRA_DO(LIBRA_CMD_STATS_GET, libra_report_stats, no_attrs, 1),
+	LIBRA_DUMP(LIBRA_CMD_CLASS_GET, libra_report_classes),
+};
+
+static const struct genl_multicast_group libra_groups[] = {
+	{ .name = LIBRA_GENL_GROUP_EVENTS, .flags = GENL_MCAST_CAP_NET_ADMIN },
 };
 
 struct genl_family libra_family __ro_after_init = {
@@ -434,6 +445,8 @@ struct genl_family libra_family __ro_after_init = {
 	.module = THIS_MODULE,
 	.split_ops = libra_commands,
 	.n_split_ops = ARRAY_SIZE(libra_commands),
+	.mcgrps = libra_groups,
+	.n_mcgrps = ARRAY_SIZE(libra_groups),
 };
 
 int __init libra_netlink_init(void)

@@ -190,7 +190,8 @@ static int parser_call(struct libra_parser *parser, u32 version,
 }
 
 int libra_parser_run(struct libra_parser *parser, u32 version,
-		     const u8 *data, u32 len, struct libra_frame *frame)
+		     const u8 *data, u32 len, struct libra_frame *frame,
+		     struct libra_label *label)
 {
 	/*
 	 * BPF works on a copy: what it wrote counts only with a good frame.
@@ -203,11 +204,14 @@ int libra_parser_run(struct libra_parser *parser, u32 version,
 			.exchange = frame->exchange,
 		},
 		.window = { .data = data, .len = len },
+		.label = label,
 	};
 	int verdict;
 
 	if (len > LIBRA_WINDOW_MAX)
 		return LIBRA_GIVE_UP;
+	if (label)
+		memset(label, 0, sizeof(*label));
 
 	memcpy(run.frame.state, frame->state, sizeof(run.frame.state));
 	verdict = parser_call(parser, version, &run.frame);

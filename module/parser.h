@@ -88,6 +88,7 @@ struct libra_parser_ops {
 	char name[LIBRA_NAME_MAX];
 };
 
+struct libra_label;
 struct libra_parser;
 struct sk_buff;
 struct netlink_callback;
@@ -111,11 +112,13 @@ unsigned int libra_parser_count(void);
  * Runs the parser over @data, @len bytes that are followed by LIBRA_WINDOW_PAD
  * readable bytes. Answers enum libra_verdict, checked: a frame always has
  * 1 <= meta_len <= len and known flags. LIBRA_GIVE_UP too when the parser is
- * gone, and -ESTALE when it is of another state version than @version.
+ * gone, and -ESTALE when it is of another state version than @version. What it
+ * says of the message is in @label then; NULL when nobody wants to know.
  * May be called with spinlocks held.
  */
 int libra_parser_run(struct libra_parser *parser, u32 version,
-		     const u8 *data, u32 len, struct libra_frame *frame);
+		     const u8 *data, u32 len, struct libra_frame *frame,
+		     struct libra_label *label);
 
 /*
  * For the netlink dump: calls @fn for each loaded parser under the parsers' lock

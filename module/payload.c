@@ -15,6 +15,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "classes.h"
 #include "domain.h"
 #include "payload.h"
 #include "spill.h"
@@ -44,6 +45,7 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	atomic_set(&payload->users, 0);
 	payload->moves = 0;
 	payload->spill = NULL;
+	payload->class = NULL;
 	payload->segs = payload->inline_segs;
 	payload->places = &payload->place;
 	payload->nr_places = 0;
@@ -407,6 +409,8 @@ bool libra_payload_expire(struct libra_domain *domain)
 	if (!payload)
 		return false;
 	libra_count(LIBRA_STAT_EXPIRED);
+	if (payload->class)
+		libra_classes_died(domain, payload->class);
 	payload_forget(payload);
 	return true;
 }

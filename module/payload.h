@@ -13,6 +13,7 @@
 #include "marker.h"
 #include "place.h"
 
+struct libra_class;
 struct libra_domain;
 struct file;
 
@@ -36,6 +37,7 @@ struct libra_payload {
 	atomic_t users;		/* of its pages just now: see libra_spill_hold() */
 	u32 moves;		/* how often it got other pages; stable while in use */
 	struct file *spill;	/* the bytes, in state SPILLED: then it has no segments */
+	const struct libra_class *class;	/* in mode auto: of its message */
 	u32 len;		/* bytes; like all below fixed once LIVE */
 	u32 nr_segs;
 	u32 max_segs;

@@ -60,6 +60,8 @@ struct libra_policy *libra_policy_revive(const struct libra_policy *wanted)
 		WRITE_ONCE(policy->rport, wanted->rport);
 		WRITE_ONCE(policy->threshold, wanted->threshold);
 		WRITE_ONCE(policy->flags, wanted->flags);
+		WRITE_ONCE(policy->proof, wanted->proof);
+		WRITE_ONCE(policy->sample, wanted->sample);
 		WRITE_ONCE(policy->mode, wanted->mode);
 		WRITE_ONCE(policy->draining, false);
 		found = policy;
@@ -196,7 +198,7 @@ bool libra_policy_any_elides(void)
 
 	rcu_read_lock();
 	list_for_each_entry_rcu(policy, &policies, node)
-		any |= READ_ONCE(policy->mode) == LIBRA_MODE_ELIDE && !READ_ONCE(policy->draining);
+		any |= libra_policy_elides(policy) && !READ_ONCE(policy->draining);
 	rcu_read_unlock();
 	return any;
 }

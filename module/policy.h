@@ -32,6 +32,8 @@ struct libra_policy {
 	struct libra_parser *parser;
 	u32 threshold;
 	u32 flags;			/* LIBRA_POLICY_F_SETTABLE */
+	u32 proof;			/* verbatim messages that prove a class */
+	u32 sample;			/* of a proven class, one in so many is verified */
 	u8 mode;
 	bool draining;			/* removed: elides no more */
 	bool elided;			/* ever: its sockets cannot be let go */
@@ -61,6 +63,13 @@ struct libra_policy *libra_policy_remove(u32 id);
 /* For one that was never added */
 void libra_policy_free(struct libra_policy *policy);
 void libra_policy_put(struct libra_policy *policy);
+
+static inline bool libra_policy_elides(const struct libra_policy *policy)
+{
+	u8 mode = READ_ONCE(policy->mode);
+
+	return mode == LIBRA_MODE_ELIDE || mode == LIBRA_MODE_AUTO;
+}
 
 /* The policy for sockets of the current process, with a reference, or NULL */
 struct libra_policy *libra_policy_match(void);

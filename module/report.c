@@ -11,7 +11,9 @@
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 
+#include "classes.h"
 #include "domain.h"
+#include "events.h"
 #include "netlink.h"
 #include "overlay.h"
 #include "parser.h"
@@ -61,6 +63,8 @@ static int policy_put(struct sk_buff *skb, const struct libra_policy *policy)
 	       nla_put_string(skb, LIBRA_POLICY_ATTR_PARSER, libra_parser_name(policy->parser)) ||
 	       nla_put_u8(skb, LIBRA_POLICY_ATTR_MODE, policy->mode) ||
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_THRESHOLD, policy->threshold) ||
+	       nla_put_u32(skb, LIBRA_POLICY_ATTR_PROOF, policy->proof) ||
+	       nla_put_u32(skb, LIBRA_POLICY_ATTR_SAMPLE, policy->sample) ||
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_FLAGS, flags) ||
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_SOCKETS, atomic_read(&policy->sockets));
 }
@@ -205,6 +209,58 @@ int libra_report_domains(struct sk_buff *skb, struct netlink_callback *cb)
 	struct dump dump = { .skb = skb, .cb = cb, .cmd = LIBRA_CMD_DOMAIN_GET };
 
 	libra_domain_for_each(cb->args[0], domain_dump_one, &dump);
+	return skb->len;
+}
+
+/* ---- classes ---- */
+
+struct class_dump {
+	struct dump dump;
+	const struct libra_domain *domain;
+};
+
+static int class_dump_one(const struct libra_class *class, const char *request, void *arg)
+{
+	const struct class_dump *classes = arg;
+	const struct dump *dump = &classes->dump;
+	const struct libra_domain *domain = classes->domain;
+	void *head = dump_begin(dump);
+	int err;
+
+	if (!head)
+		return -EMSGSIZE;
+	err = dump_end(dump, head,
+		       nla_put_u32(dump->skb, LIBRA_CLASS_ATTR_DOMAIN, domain->id) ||
+		       nla_put_u32(dump->skb, LIBRA_CLASS_ATTR_PID, pid_vnr(domain->pid)) ||
+		       libra_class_put(dump->skb, class, request));
+	if (!err)
+		dump->cb->args[1] = class->id;
+	return err;
+}
+
+/* args: the last domain that is done, and how far the next one is */
+static int class_dump_domain(struct libra_domain *domain, void *arg)
+{
+	struct class_dump *classes = arg;
+	struct netlink_callback *cb = classes->dump.cb;
+	int err;
+
+	classes->domain = domain;
+	err = libra_classes_for_each(domain, cb->args[1], class_dump_one, classes);
+	if (err)
+		return err;
+	cb->args[0] = domain->id;
+	cb->args[1] = 0;
+	return 0;
+}
+
+int libra_report_classes(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct class_dump classes = {
+		.dump = { .skb = skb, .cb = cb, .cmd = LIBRA_CMD_CLASS_GET },
+	};
+
+	libra_domain_for_each(cb->args[0], class_dump_domain, &classes);
 	return skb->len;
 }
 

@@ -11,6 +11,7 @@ int libra_report_policies(struct sk_buff *skb, struct netlink_callback *cb);
 int libra_report_sockets(struct sk_buff *skb, struct netlink_callback *cb);
 int libra_report_domains(struct sk_buff *skb, struct netlink_callback *cb);
 int libra_report_parsers(struct sk_buff *skb, struct netlink_callback *cb);
+int libra_report_classes(struct sk_buff *skb, struct netlink_callback *cb);
 int libra_report_stats(struct sk_buff *request, struct genl_info *info);
 
 #endif /* _LIBRA_REPORT_H */

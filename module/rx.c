@@ -21,6 +21,7 @@
 #include "rx.h"
 #include "sock.h"
 #include "stats.h"
+#include "verify.h"
 
 /* Nothing was read, and lower has to */
 #define RX_PLAIN	(-ENOTSUPP)
@@ -86,6 +87,7 @@ static int rx_copy_payload(struct libra_rx_call *call, struct sk_buff *skb,
 		    stream->payload_left);
 	n = rx_copy(call, skb, offset, len);
 	libra_stream_payload(stream, n);
+	libra_verify_received(call->ls, skb, offset, n);
 	if (call->ls->rx.elides && READ_ONCE(call->ls->policy->mode) == LIBRA_MODE_OBSERVE)
 		libra_count_add(LIBRA_STAT_RX_ELIDABLE, n);
 	return n;
@@ -154,7 +156,7 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	rx_copied(call, n);
 	if (verdict == LIBRA_FRAME && n == meta) {
 		libra_stream_commit(call->ls, stream, &frame);
-		call->ls->rx.elides = rx_worth(call->ls);
+		call->ls->rx.elides = rx_worth(call->ls) && libra_verify_allows(call->ls);
 		return n;
 	}
 	libra_stream_passed(stream, n);

@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <net/tcp.h>
 
+#include "classes.h"
 #include "domain.h"
 #include "payload.h"
 #include "policy.h"
@@ -50,7 +51,10 @@ static void sock_free_work(struct work_struct *work)
 		libra_payload_put(ls->tx.cursor);
 	libra_stream_free(&ls->rx.stream);
 	libra_stream_free(&ls->tx.stream);
+	kfree(ls->rx.stream.verify);
+	kfree(ls->tx.stream.verify);
 	if (ls->domain) {
+		libra_stream_forget_requests(ls);
 		sock_uncount_gate(ls);
 		atomic_dec(&ls->domain->sockets);
 		libra_domain_put(ls->domain);
@@ -191,6 +195,7 @@ static void sock_count_gate(struct libra_sock *ls)
 			atomic_inc(&domain->late);
 	} else if (!test_and_set_bit(LIBRA_SOCK_OPAQUE, &ls->bits)) {
 		atomic_inc(&domain->opaque);
+		libra_classes_doubt(domain);
 	}
 }
 
@@ -252,7 +257,7 @@ bool libra_sock_may_elide(const struct libra_sock *ls)
 		return false;
 	if (rport && rport != ntohs(inet->inet_dport))
 		return false;
-	return READ_ONCE(policy->mode) == LIBRA_MODE_ELIDE && READ_ONCE(libra_enabled) &&
+	return libra_policy_elides(policy) && READ_ONCE(libra_enabled) &&
 	       !READ_ONCE(policy->draining) &&
 	       !test_bit(LIBRA_SOCK_FOREIGN, &ls->bits);
 }

@@ -26,6 +26,7 @@ struct libra_exchanges {
 	u8 first;
 	u8 count;
 	u8 tags[LIBRA_EXCHANGE_MAX];
+	u8 requests[LIBRA_EXCHANGE_MAX];	/* of classes.c */
 };
 
 struct libra_rx {

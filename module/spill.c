@@ -27,6 +27,7 @@
 #include "payload.h"
 #include "spill.h"
 #include "stats.h"
+#include "verify.h"
 
 /* Live for as long as this, a payload waits for somebody slow */
 #define SPILL_AGE	(10 * HZ)
@@ -114,7 +115,8 @@ static void spill_work(struct work_struct *work)
 	spill_all(domain, xchg(&domain->pressed, false));
 	set_active_memcg(before);
 	mem_cgroup_put(memcg);
-	if (READ_ONCE(domain->nr_live) > READ_ONCE(domain->nr_spilled) ||
+	if (libra_verify_expire(domain) ||
+	    READ_ONCE(domain->nr_live) > READ_ONCE(domain->nr_spilled) ||
 	    READ_ONCE(domain->nr_sent))
 		queue_delayed_work(spill_wq, &domain->spill, SPILL_AGE);
 }

@@ -18,11 +18,14 @@
  */
 #include <linux/slab.h>
 
+#include "classes.h"
+#include "domain.h"
 #include "policy.h"
 #include "sock.h"
 #include "stats.h"
 #include "stream.h"
 #include "trace.h"
+#include "verify.h"
 
 void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
 		       enum libra_side side)
@@ -71,29 +74,60 @@ static u8 exchange_oldest(struct libra_exchanges *exchanges)
 	return tag;
 }
 
-static bool exchange_open(struct libra_exchanges *exchanges, u8 tag)
+static bool exchange_open(struct libra_exchanges *exchanges, u8 tag, u8 request)
 {
 	bool room;
+	u8 at;
 
 	spin_lock(&exchanges->lock);
 	room = exchanges->count < LIBRA_EXCHANGE_MAX;
 	if (room) {
-		exchanges->tags[(exchanges->first + exchanges->count) %
-				LIBRA_EXCHANGE_MAX] = tag;
+		at = (exchanges->first + exchanges->count) % LIBRA_EXCHANGE_MAX;
+		exchanges->tags[at] = tag;
+		exchanges->requests[at] = request;
 		exchanges->count++;
 	}
 	spin_unlock(&exchanges->lock);
 	return room;
 }
 
-static void exchange_answer(struct libra_exchanges *exchanges)
+/* The number of the request that is answered by that */
+static u8 exchange_answer(struct libra_exchanges *exchanges)
 {
+	u8 request = LIBRA_REQUEST_UNASKED;
+
 	spin_lock(&exchanges->lock);
 	if (exchanges->count) {
+		request = exchanges->requests[exchanges->first];
 		exchanges->first = (exchanges->first + 1) % LIBRA_EXCHANGE_MAX;
 		exchanges->count--;
 	}
 	spin_unlock(&exchanges->lock);
+	return request;
+}
+
+/* Only what clients ask for counts, and only where somebody verifies */
+static u8 stream_ask(struct libra_sock *ls, const struct libra_stream *stream)
+{
+	struct libra_classes *classes;
+
+	if (!stream->verify || stream != &ls->rx.stream || !ls->domain)
+		return LIBRA_REQUEST_UNASKED;
+	classes = libra_classes_get(ls->domain);
+	return classes ? libra_classes_ask(classes, &stream->verify->parsed) :
+			 LIBRA_REQUEST_UNASKED;
+}
+
+static void stream_answered(struct libra_sock *ls, u8 request)
+{
+	if (request != LIBRA_REQUEST_UNASKED)
+		libra_classes_answered(ls->domain->classes, request);
+}
+
+void libra_stream_forget_requests(struct libra_sock *ls)
+{
+	while (ls->exchanges.count)
+		stream_answered(ls, exchange_answer(&ls->exchanges));
 }
 
 /*
@@ -102,10 +136,17 @@ static void exchange_answer(struct libra_exchanges *exchanges)
  */
 static bool stream_remember(struct libra_sock *ls, struct libra_stream *stream, u32 tag)
 {
+	u8 request;
+
 	if (stream->opened)
 		return stream->opened == tag;
-	if (tag > U8_MAX || !exchange_open(&ls->exchanges, tag))
+	if (tag > U8_MAX)
 		return false;
+	request = stream_ask(ls, stream);
+	if (!exchange_open(&ls->exchanges, tag, request)) {
+		stream_answered(ls, request);
+		return false;
+	}
 	stream->opened = tag;
 	return true;
 }
@@ -115,6 +156,7 @@ static bool stream_remember(struct libra_sock *ls, struct libra_stream *stream, 
 int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
 		       u32 len, struct libra_frame *frame)
 {
+	struct libra_verify *verify = libra_verify_of(ls, stream);
 	u32 window = stream->head_len + len;
 	int verdict;
 
@@ -126,7 +168,8 @@ int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
 	memcpy(frame->state, stream->words, sizeof(frame->state));
 	memset(stream->head + window, 0, LIBRA_WINDOW_PAD);
 	verdict = libra_parser_run(ls->policy->parser, stream->version,
-				   stream->head, window, frame);
+				   stream->head, window, frame,
+				   verify ? &verify->parsed : NULL);
 	if (verdict != LIBRA_FRAME)
 		return verdict;
 	/* what has passed was all metadata when it passed */
@@ -155,6 +198,9 @@ static void stream_count(const struct libra_stream *stream,
 void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 			 const struct libra_frame *frame)
 {
+	bool first = !stream->begun || libra_stream_last(stream);
+	u8 request = LIBRA_REQUEST_UNASKED;
+
 	memcpy(stream->words, frame->state, sizeof(stream->words));
 	stream->begun = true;
 	stream->opened = LIBRA_EXCHANGE_NONE;
@@ -164,7 +210,9 @@ void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 	/* idle connections are many, and the next head may be long in coming */
 	libra_stream_free(stream);
 	if (frame->flags & LIBRA_FRAME_ANSWERS)
-		exchange_answer(&ls->exchanges);
+		request = exchange_answer(&ls->exchanges);
+	libra_verify_frame(ls, stream, frame, first, request);
+	stream_answered(ls, request);
 	stream_count(stream, ls, frame->flags);
 	trace_libra_frame(ls, stream == &ls->rx.stream, frame);
 	if (frame->flags & LIBRA_FRAME_TUNNEL)

@@ -10,6 +10,7 @@
 #include "uapi/libra.h"
 
 struct libra_sock;
+struct libra_verify;
 
 /* Metadata of one frame that is looked at, at most */
 #define LIBRA_HEAD_MAX	(64 << 10)
@@ -41,6 +42,7 @@ struct libra_stream {
 	u32 head_room;
 	u64 words[LIBRA_STATE_WORDS];
 	struct libra_tail tail;	/* of the bytes that were copied */
+	struct libra_verify *verify;	/* NULL where nothing is verified */
 	u64 copied;
 	u64 uncopied;		/* elided or reused */
 };
@@ -86,6 +88,9 @@ static inline void libra_stream_payload(struct libra_stream *stream, u64 len)
 	if (stream->payload_left != LIBRA_PAYLOAD_EOF)
 		stream->payload_left -= len;
 }
+
+/* The connection is gone, and with it what was asked on it; no call is in flight */
+void libra_stream_forget_requests(struct libra_sock *ls);
 
 /* The message ends where the payload of this frame ends */
 static inline bool libra_stream_last(const struct libra_stream *stream)

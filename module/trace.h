@@ -8,6 +8,7 @@
 #include <linux/tracepoint.h>
 #include <net/inet_sock.h>
 
+#include "compat/compat.h"
 #include "sock.h"
 
 /* The connection as seen by its owner: ports in host order */
@@ -146,6 +147,28 @@ TRACE_EVENT(libra_reset,
 	),
 
 	TP_printk("sk=%p reset=%d", __entry->sk, __entry->reset)
+);
+
+TRACE_EVENT(libra_class,
+
+	TP_PROTO(u32 domain, const char *label, int change),
+
+	TP_ARGS(domain, label, change),
+
+	TP_STRUCT__entry(
+		__field(u32, domain)
+		__string(label, label)
+		__field(int, change)
+	),
+
+	TP_fast_assign(
+		__entry->domain = domain;
+		LIBRA_ASSIGN_STR(label, label);
+		__entry->change = change;
+	),
+
+	TP_printk("domain=%u label=\"%s\" change=%d", __entry->domain,
+		  __get_str(label), __entry->change)
 );
 
 #endif /* _LIBRA_TRACE_H */

@@ -26,6 +26,7 @@
 #include "sock.h"
 #include "stats.h"
 #include "tx.h"
+#include "verify.h"
 
 /* Copied payload is searched and sent in parts of this size */
 #define PART_MAX	(128 << 10)
@@ -88,8 +89,9 @@ static int tx_copy(struct tx_call *call, size_t len)
 	ret = libra_tx_part(call->ls, call->from, len, tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
-	iov_iter_advance(call->from, ret);
 	libra_stream_payload(call->stream, ret);
+	libra_verify_sent(call->ls, call->from, ret);
+	iov_iter_advance(call->from, ret);
 	libra_tx_copied(call->ls, ret);
 	return ret;
 }
@@ -283,6 +285,7 @@ static int tx_reuse(struct tx_call *call)
 		    payload->len - tx->cursor_off);
 	if (!libra_payload_verify(payload, tx->cursor_off, len, call->from))
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	libra_verify_skip(stream->verify);
 	flags = tx_flags(call, len);
 	if (tx_body_goes_on(call, len))
 		flags |= MSG_MORE;
@@ -307,6 +310,7 @@ static int tx_hold(struct tx_call *call, u32 len)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
+	struct iov_iter it = *call->from;
 	u8 bytes[LIBRA_MARKER_LEN];
 
 	/* a body ends with what it ends with, but not inside a token */
@@ -317,6 +321,7 @@ static int tx_hold(struct tx_call *call, u32 len)
 		return -EFAULT;
 	libra_held_begin(call->ls, bytes, len);
 	libra_stream_payload(stream, len);
+	libra_verify_sent(call->ls, &it, len);
 	return len;
 }
 
@@ -345,8 +350,9 @@ static int tx_held_decide(struct tx_call *call)
 		return 0;
 	case LIBRA_FOUND_CUT:
 		if (libra_held_more(held, bytes, len)) {
-			iov_iter_advance(call->from, len);
 			libra_stream_payload(stream, len);
+			libra_verify_sent(call->ls, call->from, len);
+			iov_iter_advance(call->from, len);
 			return len;
 		}
 		/* cut twice: nobody can tell any more */

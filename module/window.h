@@ -247,4 +247,29 @@ static inline s64 libra_window_parse_uint(const struct libra_window *window,
 	return value;
 }
 
+/*
+ * Adds [at, end) as a word, lower case and without what is no text, to @text,
+ * which has @len characters of @max with its NUL. Its length then; what does not
+ * fit is left out.
+ */
+static inline u32 libra_window_label(const struct libra_window *window, u32 at, u32 end,
+				     char *text, u32 len, u32 max)
+{
+	u8 c;
+
+	if (end > window->len)
+		end = window->len;
+	if (at < end && len && len + 1 < max)
+		text[len++] = ' ';
+	for (; at < end && len + 1 < max; at++) {
+		c = window->data[at];
+		if (c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		if (libra_ch[c] & LIBRA_CH_VISIBLE && c < 0x80)
+			text[len++] = c;
+	}
+	text[len] = '\0';
+	return len;
+}
+
 #endif /* _LIBRA_WINDOW_H */

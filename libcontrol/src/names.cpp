@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr std::array mode_names{"observe"sv, "elide"sv};
+constexpr std::array mode_names{"observe"sv, "elide"sv, "verify"sv, "auto"sv};
 constexpr std::array state_names{"synced"sv, "tunnel"sv, "opaque"sv, "listen"sv, "dead"sv};
 constexpr std::array reason_names{
     "none"sv,  "off"sv,   "small"sv,   "gate"sv,   "cap"sv,       "linear"sv,

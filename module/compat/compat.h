@@ -22,4 +22,11 @@
 #define LIBRA_ULP_INFO_PARAM
 #endif
 
+/* __assign_str() lost its second argument: what __string() was told */
+#ifdef LIBRA_HAVE_ASSIGN_STR_SRC
+#define LIBRA_ASSIGN_STR(dst, src)	__assign_str(dst, src)
+#else
+#define LIBRA_ASSIGN_STR(dst, src)	__assign_str(dst)
+#endif
+
 #endif /* _LIBRA_COMPAT_H */

@@ -13,6 +13,7 @@
 
 #define LIBRA_GENL_NAME		"libra"
 #define LIBRA_GENL_VERSION	1
+#define LIBRA_GENL_GROUP_EVENTS	"events"
 
 #define LIBRA_NAME_MAX		16	/* parser name with its NUL */
 #define LIBRA_PATH_MAX		256	/* executable path with its NUL */
@@ -34,6 +35,8 @@ enum libra_cmd {
 	LIBRA_CMD_DOMAIN_GET,		/* dump: libra_domain_attr */
 	LIBRA_CMD_PARSER_GET,		/* dump: libra_parser_attr */
 	LIBRA_CMD_STATS_GET,		/* do: libra_stats_attr */
+	LIBRA_CMD_CLASS_GET,		/* dump: libra_class_attr */
+	LIBRA_CMD_CLASS_EVENT,		/* to LIBRA_GENL_GROUP_EVENTS: libra_class_attr */
 
 	__LIBRA_CMD_MAX,
 	LIBRA_CMD_MAX = __LIBRA_CMD_MAX - 1
@@ -43,6 +46,8 @@ enum libra_cmd {
 enum libra_mode {
 	LIBRA_MODE_OBSERVE,	/* parse and count, copy everything */
 	LIBRA_MODE_ELIDE,	/* leave payload in the kernel */
+	LIBRA_MODE_VERIFY,	/* copy, and compare what goes out with what came in */
+	LIBRA_MODE_AUTO,	/* verify a class of messages first, then elide it */
 
 	__LIBRA_MODE_MAX,
 	LIBRA_MODE_MAX = __LIBRA_MODE_MAX - 1
@@ -86,6 +91,8 @@ enum libra_policy_attr {
 	LIBRA_POLICY_ATTR_FLAGS,	/* u32: LIBRA_POLICY_F_* */
 	LIBRA_POLICY_ATTR_SOCKETS,	/* u32, read-only: sockets attached through it */
 	LIBRA_POLICY_ATTR_PAD,
+	LIBRA_POLICY_ATTR_PROOF,	/* u32: messages in a row that go out verbatim prove a class */
+	LIBRA_POLICY_ATTR_SAMPLE,	/* u32: of a proven class one in so many is verified */
 
 	__LIBRA_POLICY_ATTR_MAX,
 	LIBRA_POLICY_ATTR_MAX = __LIBRA_POLICY_ATTR_MAX - 1
@@ -195,6 +202,47 @@ enum libra_domain_attr {
 
 	__LIBRA_DOMAIN_ATTR_MAX,
 	LIBRA_DOMAIN_ATTR_MAX = __LIBRA_DOMAIN_ATTR_MAX - 1
+};
+
+#define LIBRA_LABEL_MAX		96	/* class label with its NUL */
+#define LIBRA_PROOF_DEFAULT	32
+#define LIBRA_SAMPLE_DEFAULT	64
+#define LIBRA_PROOF_MAX		65535
+
+enum libra_class_state {
+	LIBRA_CLASS_WATCHED,	/* its messages are copied and compared */
+	LIBRA_CLASS_PROVEN,	/* mode auto elides it */
+};
+
+/* Why a class changed its state */
+enum libra_class_change {
+	LIBRA_CHANGE_NONE,
+	LIBRA_CHANGE_PROVEN,		/* enough messages in a row were verbatim */
+	LIBRA_CHANGE_ALTERED,		/* a message went out changed */
+	LIBRA_CHANGE_UNFORWARDED,	/* a message never went out */
+	LIBRA_CHANGE_SINK,		/* the process has a sink that it had not before */
+};
+
+/* Messages that an application is expected to treat alike */
+enum libra_class_attr {
+	LIBRA_CLASS_ATTR_UNSPEC,
+	LIBRA_CLASS_ATTR_DOMAIN,	/* u32: domain id */
+	LIBRA_CLASS_ATTR_PID,		/* u32, in the caller's pid namespace; 0: not visible */
+	LIBRA_CLASS_ATTR_SIDE,		/* u8: 0 requests, 1 responses */
+	LIBRA_CLASS_ATTR_LABEL,		/* string: what the parser says of the message */
+	LIBRA_CLASS_ATTR_FOR,		/* string, of responses: what it says of the client's request */
+	LIBRA_CLASS_ATTR_STATE,		/* u8: enum libra_class_state */
+	LIBRA_CLASS_ATTR_CHANGE,	/* u8, events: enum libra_class_change */
+	LIBRA_CLASS_ATTR_VERBATIM,	/* u64: messages that went out as they came in */
+	LIBRA_CLASS_ATTR_ALTERED,	/* u64: messages that began so and then differed */
+	LIBRA_CLASS_ATTR_UNFORWARDED,	/* u64: messages that nothing went out for */
+	LIBRA_CLASS_ATTR_ELIDED,	/* u64: messages of mode auto that were elided */
+	LIBRA_CLASS_ATTR_BYTES,		/* u64: payload of the verbatim ones */
+	LIBRA_CLASS_ATTR_STREAK,	/* u32: messages in a row that were verbatim */
+	LIBRA_CLASS_ATTR_PAD,
+
+	__LIBRA_CLASS_ATTR_MAX,
+	LIBRA_CLASS_ATTR_MAX = __LIBRA_CLASS_ATTR_MAX - 1
 };
 
 enum libra_parser_attr {

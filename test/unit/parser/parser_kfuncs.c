@@ -5,6 +5,8 @@
 struct run {
     struct libra_frame frame;
     struct libra_window window;
+    char label[PARSER_LABEL_MAX];
+    u32 label_len;
 };
 
 static const struct libra_window* window_of(struct libra_frame* frame) {
@@ -39,6 +41,19 @@ s64 bpf_libra_parse_uint(struct libra_frame* frame, u32 at, u32 end, u32 base) {
     return libra_window_parse_uint(window_of(frame), at, end, base);
 }
 
+void bpf_libra_label(struct libra_frame* frame, u32 at, u32 end) {
+    struct run* run = (struct run*)frame;
+
+    run->label_len =
+        libra_window_label(&run->window, at, end, run->label, run->label_len, PARSER_LABEL_MAX);
+}
+
+static char last_label[PARSER_LABEL_MAX];
+
+const char* parser_label(void) {
+    return last_label;
+}
+
 int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
                struct libra_frame* frame, int* refused) {
     struct run run = {
@@ -54,6 +69,7 @@ int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
 
     memcpy(run.frame.state, frame->state, sizeof(run.frame.state));
     verdict = ops->parse(&run.frame);
+    memcpy(last_label, run.label, sizeof(last_label));
     *refused = verdict == LIBRA_FRAME && !libra_frame_valid(&run.frame);
     if (*refused)
         return LIBRA_GIVE_UP;

@@ -25,6 +25,10 @@ extern struct libra_parser_ops example;
 int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
                struct libra_frame* frame, int* refused);
 
+/* What the parser said of the message that it saw last */
+#define PARSER_LABEL_MAX 96
+const char* parser_label(void);
+
 #ifdef __cplusplus
 }
 #endif
