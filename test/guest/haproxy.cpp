@@ -18,7 +18,7 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     text += "  timeout connect 60s\n  timeout client 120s\n  timeout server 120s\n  retries 0\n";
     text += fmt::format("frontend front\n  bind :::{} v4v6 backlog 512\n  default_backend back\n",
                         Proxy::port);
-    return text + fmt::format("backend back\n  server origin {}\n", server);
+    return text + fmt::format("backend back\n{}  server origin {}\n", c.backend_lines, server);
 }
 
 class Haproxy : public Proxy {

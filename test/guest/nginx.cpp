@@ -26,6 +26,7 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
                         c.buffering ? "on" : "off", c.request_buffering ? "on" : "off");
     text += fmt::format("proxy_buffers {} {}k;\nproxy_buffer_size {}k;\n", c.buffers, c.buffer_kb,
                         c.buffer_kb);
+    text += c.http_lines;
     text += fmt::format("upstream origin {{ server {};{} }}\n", server,
                         c.upstream_keepalive ? " keepalive 32; keepalive_requests 100000;" : "");
     text += fmt::format("server {{\nlisten {} backlog=512;\nlisten [::]:{} backlog=512;\n",
@@ -34,7 +35,7 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
         text += fmt::format("listen {} ssl;\nssl_certificate {};\nssl_certificate_key {};\n",
                             Proxy::https_port, certificate().certificate, certificate().key);
     }
-    text += "location / {\n";
+    text += "location / {\n" + c.location_lines;
     text += fmt::format("proxy_pass {}://origin;\nproxy_http_version 1.{};\n",
                         c.https_upstream ? "https" : "http", c.upstream_minor);
     if (c.upstream_keepalive) {

@@ -26,10 +26,13 @@ struct ProxyConfig {
     int workers = 1;               ///< worker_processes, or HAProxy's nbthread
     bool https_front = false;      ///< listen ssl on https_port as well
     bool https_upstream = false;   ///< proxy_pass https
+    std::string http_lines;        ///< more directives of http ...
+    std::string location_lines;    ///< ... and of the location
 
     // HAProxy
     int bufsize = 16384;       ///< tune.bufsize
     bool server_close = false; ///< option http-server-close
+    std::string backend_lines; ///< more of the backend
 
     // both
     int upstream_minor = 1; ///< HTTP/1.minor to the origin (nginx)

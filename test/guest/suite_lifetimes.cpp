@@ -56,7 +56,7 @@ std::uint64_t gauge(const char* name) {
 /// How many clients come and go in a test; LIBRA_TEST_ABORTS for more.
 int abort_count() {
     const char* given = std::getenv("LIBRA_TEST_ABORTS");
-    return given != nullptr ? std::atoi(given) : 400;
+    return given != nullptr ? std::atoi(given) : 120;
 }
 
 } // namespace
@@ -142,8 +142,8 @@ TEST_CASE("What is too much for shared memory dies, and its connection with it",
 
 TEST_CASE("After many clients that left nothing is retained and nothing is copied", "[lifetimes]") {
     ::libra::ConfigChange limits;
-    limits.cap_domain = 8 * mega;
-    limits.cap_spill = 2 * mega;
+    limits.cap_domain = 4 * mega;
+    limits.cap_spill = mega;
     const LimitScope scope(limits);
     for (const ProxyConfig& config : buffering_proxies()) {
         INFO(config.name);
