@@ -2,7 +2,7 @@
 /*
  * Everything here is under tx.lock. The timer holds the context and the sock;
  * it finds nothing to do when the bytes are gone by then. After
- * libra_tx_finish() nothing is held again, so it never sends on a socket that
+ * libra_finish_send() nothing is held again, so it never sends on a socket that
  * was closed.
  */
 #include <linux/jiffies.h>
@@ -59,10 +59,11 @@ void libra_held_init(struct libra_sock *ls)
 	INIT_DELAYED_WORK(&ls->tx.held.timer, held_timer);
 }
 
-void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len)
+void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known)
 {
 	struct libra_held *held = &ls->tx.held;
 
+	held->known = known;
 	memcpy(held->bytes, bytes, len);
 	held->token = len;
 	held->len = len;

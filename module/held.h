@@ -31,6 +31,7 @@ struct libra_held {
 	u8 len;			/* bytes held: those, and metadata behind them */
 	u8 sent;		/* of them, gone out already */
 	u8 leaked;		/* bytes[] that went out before anybody could tell */
+	bool known;		/* a token's: its placeholder stands where they lay */
 	bool finished;		/* nothing more may be held */
 	u8 bytes[LIBRA_HELD_MAX];
 	struct delayed_work timer;
@@ -38,16 +39,19 @@ struct libra_held {
 
 void libra_held_init(struct libra_sock *ls);
 
-/* Begins to hold @len bytes, all of them bytes of a marker's beginning */
-void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len);
+/*
+ * Begins to hold @len bytes, all of them bytes of a marker's beginning; @known:
+ * they were sent from where a placeholder begins.
+ */
+void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known);
 /* More bytes of what may be the token; false when there was a cut before */
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len);
 /* Metadata that has to wait with it; false when there is no room */
 bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len);
-/* Too many bytes agree with a marker to be anything else */
+/* Too many bytes agree with a marker to be anything else, or their place tells */
 static inline bool libra_held_sure(const struct libra_held *held)
 {
-	return held->token >= LIBRA_MARKER_SURE;
+	return held->known || held->token >= LIBRA_MARKER_SURE;
 }
 
 /*

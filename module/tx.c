@@ -312,14 +312,16 @@ static int tx_hold(struct tx_call *call, u32 len)
 	struct libra_tx *tx = &call->ls->tx;
 	struct iov_iter it = *call->from;
 	u8 bytes[LIBRA_MARKER_LEN];
+	bool known;
 
 	/* a body ends with what it ends with, but not inside a token */
+	known = call->domain && libra_place_cut(call->domain, call->from, len);
 	if (tx->held.finished || (libra_stream_last(stream) && stream->payload_left == len))
-		return len >= LIBRA_MARKER_SURE ?
+		return known || len >= LIBRA_MARKER_SURE ?
 		       libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED) : tx_copy(call, len);
 	if (copy_from_iter(bytes, len, call->from) != len)
 		return -EFAULT;
-	libra_held_begin(call->ls, bytes, len);
+	libra_held_begin(call->ls, bytes, len, known);
 	libra_stream_payload(stream, len);
 	libra_verify_sent(call->ls, &it, len);
 	return len;
