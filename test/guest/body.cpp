@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Bodies on a wire: written by pattern, read back and compared.
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -12,7 +13,7 @@
 namespace guest {
 namespace {
 
-constexpr std::size_t block_size = 64 * 1024;
+constexpr std::size_t block_size = 64 << 10;
 constexpr std::uint64_t endless = std::numeric_limits<std::uint64_t>::max();
 
 /// Compares what comes with the pattern.
@@ -156,8 +157,8 @@ std::uint64_t pick_chunk(Chunks chunks, Dice& dice) {
     case Chunks::random:
         break;
     }
-    constexpr std::uint64_t limits[] = {16, 1000, 16384, 40000, 120000};
-    return dice.between(1, limits[dice.between(0, std::size(limits) - 1)]);
+    constexpr auto limits = std::to_array<std::uint64_t>({16, 1000, 16384, 40000, 120000});
+    return dice.between(1, limits.at(dice.between(0, limits.size() - 1)));
 }
 
 } // namespace

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <array>
 #include <thread>
 
 #include <fmt/format.h>
@@ -168,8 +169,8 @@ std::string flaw(const Exchange& what, const Reply& reply) {
 
 std::string describe(const Exchange& what) {
     const auto body = [](const Body& b) {
-        constexpr const char* names[] = {"none", "length", "chunked", "close"};
-        return fmt::format("{} {}", b.size, names[static_cast<int>(b.framing)]);
+        constexpr std::array names = {"none", "length", "chunked", "close"};
+        return fmt::format("{} {}", b.size, names.at(static_cast<std::size_t>(b.framing)));
     };
     return fmt::format("{} HTTP/1.{} (body {}) -> {} (body {})", what.method, what.minor,
                        body(what.body), what.answer.status, body(what.answer.body));

@@ -30,6 +30,7 @@ std::string Faults::text() const {
 
 void in_threads(int count, Faults& faults, const std::function<void(int)>& work) {
     std::vector<std::jthread> threads;
+    threads.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
         threads.emplace_back([&faults, &work, i] {
             try {

@@ -4,6 +4,7 @@
 //
 // Copies are counted, not computed, in both passes: for the pass without Libra the proxy is
 // attached in mode observe, which copies everything and counts it.
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
@@ -30,8 +31,13 @@ struct Size {
     std::uint64_t bytes;
     int requests;
 };
-constexpr Size sizes[] = {{1 << 10, 64},   {4 << 10, 64}, {16 << 10, 48}, {64 << 10, 32},
-                          {256 << 10, 16}, {1 << 20, 8},  {4 << 20, 4}};
+constexpr auto sizes = std::to_array<Size>({{1 << 10, 64},
+                                            {4 << 10, 64},
+                                            {16 << 10, 48},
+                                            {64 << 10, 32},
+                                            {256 << 10, 16},
+                                            {1 << 20, 8},
+                                            {4 << 20, 4}});
 
 struct Row {
     std::string proxy;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <signal.h>
+#include <csignal>
 
 #include <fmt/format.h>
 
@@ -55,7 +55,7 @@ private:
         options.output = directory_ + "/log";
         std::vector<std::string> argv = {"haproxy", "-db", "-f", directory_ + "/haproxy.cfg"};
         argv.insert(argv.end(), more.begin(), more.end());
-        return Process(argv, options);
+        return {argv, options};
     }
 };
 

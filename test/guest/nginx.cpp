@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <stdexcept>
 

@@ -5,10 +5,11 @@
 #include <grp.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <array>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -17,12 +18,14 @@
 namespace guest {
 namespace {
 
+using Block = std::array<char, 4096>;
+
 struct Pipe {
     Fd read;
     Fd write;
     Pipe() {
-        int ends[2];
-        check(::pipe2(ends, O_CLOEXEC), "pipe");
+        std::array<int, 2> ends{};
+        check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
         read = Fd(ends[0]);
         write = Fd(ends[1]);
     }
@@ -56,6 +59,7 @@ struct Pipe {
 pid_t start(const std::vector<std::string>& argv, const ProcessOptions& options, int in, int out,
             int err) {
     std::vector<char*> args;
+    args.reserve(argv.size() + 1);
     for (const std::string& arg : argv) {
         args.push_back(const_cast<char*>(arg.c_str()));
     }
@@ -153,6 +157,7 @@ void Process::write_line(const std::string& line) {
 }
 
 std::string Process::read_line() {
+    Block block;
     for (;;) {
         if (const auto end = pending_.find('\n'); end != std::string::npos) {
             std::string line = pending_.substr(0, end);
@@ -164,12 +169,12 @@ std::string Process::read_line() {
         if (check(::poll(&wait_for, 1, static_cast<int>(guard)), "poll") == 0) {
             throw std::runtime_error("a child process says nothing");
         }
-        char block[4096];
-        const ssize_t got = check(::read(out_.get(), block, sizeof(block)), "read from child");
+        const ssize_t got =
+            check(::read(out_.get(), block.data(), block.size()), "read from child");
         if (got == 0) {
             return std::exchange(pending_, {});
         }
-        pending_.append(block, static_cast<std::size_t>(got));
+        pending_.append(block.data(), static_cast<std::size_t>(got));
     }
 }
 
@@ -186,7 +191,7 @@ RunResult run(const std::vector<std::string>& argv, const ProcessOptions& option
     in.write.reset();
 
     RunResult result;
-    char block[4096];
+    Block block;
     for (;;) {
         pollfd wait_for{out.read.get(), POLLIN, 0};
         const auto guard = std::chrono::milliseconds(hang_guard).count();
@@ -195,11 +200,11 @@ RunResult run(const std::vector<std::string>& argv, const ProcessOptions& option
             result.out += "\n(killed: it hung)";
             break;
         }
-        const ssize_t got = check(::read(out.read.get(), block, sizeof(block)), argv[0]);
+        const ssize_t got = check(::read(out.read.get(), block.data(), block.size()), argv[0]);
         if (got == 0) {
             break;
         }
-        result.out.append(block, static_cast<std::size_t>(got));
+        result.out.append(block.data(), static_cast<std::size_t>(got));
     }
     int status = 0;
     check(::waitpid(pid, &status, 0), "waitpid");

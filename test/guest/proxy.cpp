@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "proxy.hpp"
 
-#include <signal.h>
-
+#include <csignal>
 #include <filesystem>
 #include <sstream>
 #include <stdexcept>

@@ -42,7 +42,7 @@ Rig::~Rig() {
 }
 
 Client Rig::connect(bool v6, const ConnectOptions& options) {
-    return Client(net.client(), net.proxy_address(v6), Proxy::port, options);
+    return {net.client(), net.proxy_address(v6), Proxy::port, options};
 }
 
 void Rig::attach() {
@@ -136,7 +136,7 @@ void check_nothing_left() {
 }
 
 double allowed_percent(const ProxyConfig& config, std::uint64_t size) {
-    if (size >= 256 * 1024) {
+    if (size >= 256 << 10) {
         return 2.0;
     }
     const int buffer = config.kind == ProxyKind::nginx ? config.buffer_kb * 1024 : config.bufsize;

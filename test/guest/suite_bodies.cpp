@@ -71,7 +71,7 @@ void short_connections(const ProxyConfig& config) {
             rig.talk({what});
         }
     });
-    CHECK(rig.origin.requests() == width * each);
+    CHECK(rig.origin.requests() == std::uint64_t{width} * each);
     rig.finish();
 }
 

@@ -29,7 +29,7 @@ void libractl(const std::vector<std::string>& arguments) {
 } // namespace
 
 TEST_CASE("A cap of 256 KB bounds what is retained and stalls nothing", "[control]") {
-    constexpr std::uint64_t cap = 256 * 1024;
+    constexpr std::uint64_t cap = 256 << 10;
     ::libra::ConfigChange limits;
     limits.cap_domain = cap;
     const LimitScope scope(limits);

@@ -98,7 +98,7 @@ public:
     Heard relay(const std::string& mode) {
         toy.write_line(mode);
         Client client(net.client(), net.proxy_address(), port);
-        const Heard heard = hear(client, what);
+        Heard heard = hear(client, what);
         const std::string report = toy.read_line();
         INFO(mode << ": " << report);
         const std::string seen = report.substr(report.find("token=") + 6, 32);

@@ -43,6 +43,7 @@ private:
 
 std::vector<Waiting> several(Rig& rig, int count, std::uint64_t size) {
     std::vector<Waiting> all;
+    all.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) {
         all.emplace_back(rig, size + static_cast<std::uint64_t>(i));
     }

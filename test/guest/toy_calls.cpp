@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include <array>
 #include <cstring>
 #include <iostream>
 #include <map>
@@ -125,13 +126,13 @@ private:
     }
 
     std::string readv() {
-        iovec parts[] = {{buffer_.data(), 100},
-                         {buffer_.data() + 1000, 7},
-                         {buffer_.data() + 2000, 30'000},
-                         {buffer_.data() + 40'000, 50'000}};
+        auto parts = std::to_array<iovec>({{buffer_.data(), 100},
+                                           {buffer_.data() + 1000, 7},
+                                           {buffer_.data() + 2000, 30'000},
+                                           {buffer_.data() + 40'000, 50'000}});
         msghdr message{};
-        message.msg_iov = parts;
-        message.msg_iovlen = 4;
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
         const ssize_t got = ::recvmsg(fd_, &message, MSG_DONTWAIT);
         return fmt::format("{} flags {}", result(got), message.msg_flags);
     }
@@ -146,7 +147,7 @@ private:
             return result(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value)));
         }
         if (name == "timeo") {
-            const timeval limit{value / 1000, value % 1000 * 1000};
+            const timeval limit{value / 1000, value % 1000 * 1000L};
             return result(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)));
         }
         if (name == "poll") {
@@ -159,10 +160,10 @@ private:
                                        static_cast<socklen_t>(argument.size() + 1)));
         }
         if (name == "ulp?") {
-            char ulp[16] = {};
-            socklen_t size = sizeof(ulp);
-            const int error = ::getsockopt(fd_, IPPROTO_TCP, TCP_ULP, ulp, &size);
-            return error < 0 ? result(error) : fmt::format("'{}'", ulp);
+            std::array<char, 16> ulp{};
+            socklen_t size = ulp.size();
+            const int error = ::getsockopt(fd_, IPPROTO_TCP, TCP_ULP, ulp.data(), &size);
+            return error < 0 ? result(error) : fmt::format("'{}'", ulp.data());
         }
         if (name == "sockmap") {
             return into_sockmap(fd_);

@@ -20,8 +20,8 @@
 namespace guest {
 namespace {
 
-constexpr std::size_t buffer_size = 16 * 1024;
-constexpr std::size_t line_limit = 16 * 1024;
+constexpr std::size_t buffer_size = 16 << 10;
+constexpr std::size_t line_limit = 16 << 10;
 
 [[noreturn]] void fail(const char* call) {
     const int error = errno;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <memory>
 
 void Connection::feed(libra_side side, const std::string& bytes) {
     Stream& stream = streams_[side];
@@ -35,12 +34,12 @@ bool Connection::parse(libra_side side) {
     // A buffer of exactly this size shows overruns to ASan, and what stands
     // behind the window tempts a parser to believe it
     const std::size_t size = stream.window.size() + LIBRA_WINDOW_PAD;
-    auto data = std::make_unique<u8[]>(size);
+    std::vector<u8> data(size);
     for (std::size_t i = 0; i < size; i++)
         data[i] = "\r\n0"[i % 3];
-    std::memcpy(data.get(), stream.window.data(), stream.window.size());
+    std::memcpy(data.data(), stream.window.data(), stream.window.size());
 
-    int verdict = parser_run(&ops_, data.get(), stream.window.size(), &frame, &refused);
+    int verdict = parser_run(&ops_, data.data(), stream.window.size(), &frame, &refused);
     refused_ |= refused;
     if (verdict == LIBRA_FRAME && !exchange(frame))
         verdict = LIBRA_GIVE_UP;

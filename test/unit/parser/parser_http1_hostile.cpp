@@ -100,6 +100,11 @@ std::string head_of(const std::string& line, std::size_t size) {
     return begin + std::string(size - begin.size() - end.size(), 'x') + end;
 }
 
+std::string message(const std::string& begin, const std::string& fields,
+                    const std::string& rest = {}) {
+    return begin + fields + "\r\n\r\n" + rest;
+}
+
 void check_bad_request(const std::string& bytes) {
     check(http1, {.name = bytes, .request_tail = bytes, .request_ending = Ending::gave_up});
     check(http1, {.name = "second: " + bytes,
@@ -129,10 +134,10 @@ bool known_early(libra_side side, const std::string& bytes) {
 
 TEST_CASE("http1: ambiguous fields", "[parser][http1]") {
     for (const std::string& fields : bad_fields) {
-        check_bad_request(post + fields + "\r\n\r\nabcde");
-        check_bad_request(post + "Host: a\r\n" + fields + "\r\nB: c\r\n\r\nabcde");
-        check_bad_response(ok + fields + "\r\n\r\nabcde");
-        check_bad_response("HTTP/1.1 204 No\r\n" + fields + "\r\n\r\n");
+        check_bad_request(message(post, fields, "abcde"));
+        check_bad_request(message(post, "Host: a\r\n" + fields + "\r\nB: c", "abcde"));
+        check_bad_response(message(ok, fields, "abcde"));
+        check_bad_response(message("HTTP/1.1 204 No\r\n", fields));
     }
 }
 
@@ -286,7 +291,7 @@ TEST_CASE("http1: bad trailers", "[parser][http1]") {
     for (const std::string& field : fields)
         check(http1, {.name = field,
                       .requests = {post_chunked, {"3\r\n", 3, 0}},
-                      .request_tail = "\r\n0\r\n" + field + "\r\n\r\n" + get,
+                      .request_tail = message("\r\n0\r\n", field, get),
                       .request_ending = Ending::gave_up});
     check(http1, {.name = "bare LF",
                   .requests = {post_chunked, {"3\r\n", 3, 0}},
