@@ -125,6 +125,14 @@ static int socket_put_streams(struct sk_buff *skb, const struct libra_sock *ls)
 	       nla_put_u64_64bit(skb, LIBRA_SOCKET_ATTR_TX_REUSED, READ_ONCE(tx->uncopied), pad);
 }
 
+/* The mode in force */
+static u8 socket_mode(const struct libra_sock *ls)
+{
+	if (libra_policy_elides(ls->policy) && !libra_sock_may_elide(ls))
+		return LIBRA_MODE_OBSERVE;
+	return READ_ONCE(ls->policy->mode);
+}
+
 static int socket_put(struct sk_buff *skb, const struct libra_sock *ls)
 {
 	const struct libra_domain *domain = READ_ONCE(ls->domain);
@@ -140,8 +148,7 @@ static int socket_put(struct sk_buff *skb, const struct libra_sock *ls)
 					    LIBRA_SOCKET_ATTR_PAD)) ||
 	       nla_put_string(skb, LIBRA_SOCKET_ATTR_LOWER, ls->overlay->name) ||
 	       nla_put_string(skb, LIBRA_SOCKET_ATTR_PARSER, libra_parser_name(policy->parser)) ||
-	       nla_put_u8(skb, LIBRA_SOCKET_ATTR_MODE, libra_sock_may_elide(ls) ?
-			  LIBRA_MODE_ELIDE : LIBRA_MODE_OBSERVE) ||
+	       nla_put_u8(skb, LIBRA_SOCKET_ATTR_MODE, socket_mode(ls)) ||
 	       socket_put_streams(skb, ls);
 }
 
