@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-// A file descriptor that closes itself.
+// File descriptors that close themselves.
 #pragma once
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <string>
 #include <system_error>
@@ -48,5 +50,17 @@ T check(T result, const std::string& what) {
     }
     return result;
 }
+
+/// The two ends of a pipe.
+struct Pipe {
+    Fd read;
+    Fd write;
+    Pipe() {
+        std::array<int, 2> ends{};
+        check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
+        read = Fd(ends[0]);
+        write = Fd(ends[1]);
+    }
+};
 
 } // namespace guest

@@ -20,17 +20,6 @@ namespace {
 
 using Block = std::array<char, 4096>;
 
-struct Pipe {
-    Fd read;
-    Fd write;
-    Pipe() {
-        std::array<int, 2> ends{};
-        check(::pipe2(ends.data(), O_CLOEXEC), "pipe");
-        read = Fd(ends[0]);
-        write = Fd(ends[1]);
-    }
-};
-
 /// Between fork and exec: system calls only.
 [[noreturn]] void become(char** argv, const ProcessOptions& options, int in, int out, int err) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
