@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "misbehave_run.hpp"
+
 namespace guest {
 
 int run_toy(const std::vector<std::string>& arguments) {
@@ -15,6 +17,12 @@ int run_toy(const std::vector<std::string>& arguments) {
         }
         if (!arguments.empty() && arguments[0] == "calls") {
             return calls_toy(arguments);
+        }
+        if (!arguments.empty() && arguments[0] == "misbehave") {
+            return misbehave_toy(arguments);
+        }
+        if (!arguments.empty() && arguments[0] == "misbehave-send") {
+            return misbehave::send_file(arguments);
         }
         fmt::print(stderr, "no such toy\n");
     } catch (const std::exception& error) {

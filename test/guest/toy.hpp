@@ -17,6 +17,7 @@ int run_toy(const std::vector<std::string>& arguments);
 
 int relay_toy(const std::vector<std::string>& arguments);
 int calls_toy(const std::vector<std::string>& arguments);
+int misbehave_toy(const std::vector<std::string>& arguments);
 
 /// Starts a toy; returns when it has said "ready".
 class Toy {

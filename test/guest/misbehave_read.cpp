@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "misbehave_read.hpp"
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "misbehave_uring.hpp"
+
+namespace guest::misbehave {
+namespace {
+
+std::size_t any_size(Dice& dice) {
+    const auto kind = dice.between(1, 20);
+    if (kind == 1) {
+        return dice.between(1, 40);
+    }
+    if (kind <= 5) {
+        return dice.between(1, 5000);
+    }
+    if (kind <= 14) {
+        return dice.between(2000, 40'000);
+    }
+    return kind <= 19 ? dice.between(16'384, 140'000) : dice.between(100'000, 1'300'000);
+}
+
+} // namespace
+
+Reader::Reader(int fd, const Plan& plan, const Script& script, Store& store,
+               std::atomic<std::uint64_t>& position)
+    : fd_(fd)
+    , plan_(plan)
+    , script_(script)
+    , store_(store)
+    , position_(position)
+    , inspector_(script)
+    , waiter_(fd, false, plan.family == Family::processes) {}
+
+int Reader::queued() const {
+    int bytes = 0;
+    check(::ioctl(fd_, FIONREAD, &bytes), "FIONREAD");
+    return bytes;
+}
+
+Reader::Call Reader::prepare(std::uint64_t until, Dice& dice) {
+    Call call{any_size(dice), 0, until, {}};
+    // what one child has read beyond a message another one would not know
+    if (plan_.family == Family::processes) {
+        call.size = std::min<std::size_t>(call.size, until - position_);
+    }
+    call.room.push_back({store_.arena().room(call.size + dice.between(0, 70)).data(), call.size});
+    if (dice.between(1, 3) == 1) {
+        auto* at = static_cast<std::byte*>(call.room[0].iov_base);
+        const auto shift = dice.between(0, 1) * dice.between(0, 64);
+        call.room = {{at, std::max<std::size_t>(call.size, shift + 1) - shift}};
+        call.size = call.room[0].iov_len;
+    }
+    call.least = std::min<std::size_t>(static_cast<std::size_t>(queued()), call.size);
+    return call;
+}
+
+/// Where a read put its bytes: they are the peer's, or a placeholder.
+void Reader::filled(Call& call, std::size_t got) {
+    std::vector<std::byte> bytes;
+    std::uint64_t at = position_;
+    std::size_t left = got;
+    const std::byte* end = nullptr;
+    bytes.reserve(got);
+    for (const iovec& span : call.room) {
+        const std::size_t take = std::min(left, span.iov_len);
+        const std::span<std::byte> part(static_cast<std::byte*>(span.iov_base), take);
+        store_.add(at, part);
+        bytes.insert(bytes.end(), part.begin(), part.end());
+        if (take != 0) {
+            end = std::max(end, static_cast<const std::byte*>(part.data() + take));
+        }
+        at += take;
+        left -= take;
+    }
+    if (end != nullptr) {
+        store_.arena().keep(end);
+    }
+    const std::string wrong = inspector_.look(position_, bytes);
+    position_ += got;
+    if (!wrong.empty()) {
+        throw Wrong(wrong);
+    }
+}
+
+/// The count that a call returned.
+void Reader::took(Call& call, ssize_t got) {
+    if (got < 0) {
+        fail("a read");
+    }
+    if (got == 0) {
+        throw Broken("end of file");
+    }
+    const auto count = static_cast<std::size_t>(got);
+    if (count > call.size || count < call.least) {
+        throw Wrong(
+            fmt::format("a read of {} gave {} though there were {}", call.size, got, call.least));
+    }
+    filled(call, count);
+}
+
+/// One of the system calls that do the same.
+ssize_t Reader::one_call(Call& call, int flags, Dice& dice) {
+    const auto way = dice.between(0, flags == 0 ? 5 : 3);
+    if (way == 1 || way == 5) {
+        call.room = shred(call.room, dice);
+    }
+    msghdr message{};
+    message.msg_iov = call.room.data();
+    message.msg_iovlen = call.room.size();
+    switch (way) {
+    case 1: {
+        const ssize_t got = ::recvmsg(fd_, &message, flags);
+        if (got >= 0 && (message.msg_flags & ~(MSG_EOR | MSG_CMSG_CLOEXEC)) != 0) {
+            throw Wrong(fmt::format("recvmsg says flags {:x}", message.msg_flags));
+        }
+        return got;
+    }
+    case 2: {
+        sockaddr_storage from{};
+        socklen_t size = sizeof(from);
+        return ::recvfrom(fd_, call.room[0].iov_base, call.size, flags,
+                          reinterpret_cast<sockaddr*>(&from), &size);
+    }
+    case 4:
+        return ::read(fd_, call.room[0].iov_base, call.size);
+    case 5:
+        return ::readv(fd_, call.room.data(), static_cast<int>(call.room.size()));
+    default:
+        return ::recv(fd_, call.room[0].iov_base, call.size, flags);
+    }
+}
+
+void Reader::plain(Call& call, Dice& dice) {
+    way_ = "plain";
+    took(call, one_call(call, 0, dice));
+}
+
+/// Without blocking: EAGAIN only when nothing is there.
+void Reader::impatient(Call& call, Dice& dice) {
+    way_ = "impatient";
+    for (;;) {
+        ssize_t got = 0;
+        call.least = std::min<std::size_t>(static_cast<std::size_t>(queued()), call.size);
+        // the other thread's calls must go on blocking
+        if (plan_.family == Family::threads || dice.between(0, 1) == 0) {
+            got = one_call(call, MSG_DONTWAIT, dice);
+        } else {
+            const NonBlocking now(fd_);
+            got = one_call(call, 0, dice);
+        }
+        if (got >= 0 || errno != EAGAIN) {
+            took(call, got);
+            return;
+        }
+        if (call.least != 0) {
+            throw Wrong(fmt::format("a read says EAGAIN though there were {}", call.least));
+        }
+        waiter_.wait(dice);
+    }
+}
+
+void Reader::all(Call& call, Dice& dice) {
+    way_ = "all";
+    const std::size_t wanted = std::min<std::uint64_t>(call.size, call.until - position_);
+    call.room[0].iov_len = call.size = wanted;
+    call.least = std::min(call.least, wanted);
+    const ssize_t got = one_call(call, MSG_WAITALL, dice);
+    if (got > 0 && static_cast<std::size_t>(got) < wanted) {
+        filled(call, static_cast<std::size_t>(got));
+        // less only at the connection's end
+        char byte = 0;
+        const ssize_t next = ::recv(fd_, &byte, 1, MSG_DONTWAIT | MSG_PEEK);
+        if (next > 0 || (next < 0 && errno == EAGAIN)) {
+            throw Wrong(fmt::format("MSG_WAITALL of {} gave {}", wanted, got));
+        }
+        throw Broken("the end in MSG_WAITALL");
+    }
+    took(call, got);
+}
+
+void Reader::low_water(Call& call, Dice& dice) {
+    way_ = "low water";
+    int least =
+        static_cast<int>(dice.between(1, std::min<std::uint64_t>(4000, call.until - position_)));
+    check(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), "SO_RCVLOWAT");
+    const std::size_t low = std::min(static_cast<std::size_t>(least), call.size);
+    const ssize_t got = one_call(call, 0, dice);
+    least = 1;
+    const int error = errno;
+    check(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), "SO_RCVLOWAT");
+    errno = error;
+    const bool less = got > 0 && static_cast<std::size_t>(got) < low;
+    took(call, got);
+    char byte = 0;
+    if (less && ::recv(fd_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0) {
+        throw Wrong(fmt::format("SO_RCVLOWAT of {} gave {}", low, got));
+    }
+}
+
+/// The peer's bytes, whatever is left out afterwards.
+void Reader::peek(Call& call, Dice& dice) {
+    way_ = "peek";
+    std::vector<std::byte> bytes(std::min<std::size_t>(call.size, 70'000));
+    const ssize_t seen = ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK);
+    if (seen > 0) {
+        const auto count = static_cast<std::size_t>(seen);
+        if (const auto bad = script_.mismatch(position_, std::span(bytes).first(count))) {
+            throw Wrong(fmt::format("MSG_PEEK shows other bytes at {}", *bad));
+        }
+        call.least = std::max(call.least, std::min(call.size, count));
+    }
+    took(call, one_call(call, 0, dice));
+}
+
+void Reader::many(Call& call, Dice& dice) {
+    way_ = "many";
+    std::array<Call, 2> calls{call, prepare(call.until, dice)};
+    std::array<mmsghdr, 2> messages{};
+    for (std::size_t i = 0; i < calls.size(); ++i) {
+        messages.at(i).msg_hdr.msg_iov = calls.at(i).room.data();
+        messages.at(i).msg_hdr.msg_iovlen = calls.at(i).room.size();
+    }
+    const int got = ::recvmmsg(fd_, messages.data(), 2, MSG_WAITFORONE, nullptr);
+    if (got < 0) {
+        fail("recvmmsg");
+    }
+    for (int i = 0; i < got; ++i) {
+        Call& each = calls.at(static_cast<std::size_t>(i));
+        each.least = i == 0 ? call.least : 0;
+        took(each, messages.at(static_cast<std::size_t>(i)).msg_len);
+    }
+}
+
+/// Past the parser: the peer's own bytes come.
+void Reader::by_pipe(Call& call) {
+    way_ = "by pipe";
+    const Pipe pipe;
+    const ssize_t moved = ::splice(fd_, nullptr, pipe.write.get(), nullptr, call.size, 0);
+    if (moved <= 0) {
+        call.least = 0;
+        took(call, moved);
+        return;
+    }
+    std::size_t got = 0;
+    auto* at = static_cast<std::byte*>(call.room[0].iov_base);
+    while (got < static_cast<std::size_t>(moved)) {
+        got += static_cast<std::size_t>(check(
+            ::read(pipe.read.get(), at + got, static_cast<std::size_t>(moved) - got), "read"));
+    }
+    filled(call, got);
+}
+
+void Reader::with_uring(Call& call, Dice& dice) {
+    way_ = "with uring";
+    if (dice.between(0, 1) == 0) {
+        call.room = shred(call.room, dice);
+    }
+    const int got = uring_->receive(fd_, call.room, dice);
+    errno = got < 0 ? -got : 0;
+    call.least = std::min<std::size_t>(call.least, 1); // it may have been started by a poll
+    took(call, got < 0 ? -1 : got);
+}
+
+void Reader::read(std::uint64_t until, Dice& dice) {
+    Call call = prepare(until, dice);
+    if (uring_ != nullptr && dice.between(1, 4) != 1) {
+        with_uring(call, dice);
+        return;
+    }
+    const bool all_roads = plan_.family == Family::reads || plan_.family == Family::threads;
+    const auto way = all_roads ? dice.between(0, 11) : dice.between(0, 3);
+    switch (way) {
+    case 0:
+    case 1:
+        impatient(call, dice);
+        break;
+    case 4:
+    case 5:
+        all(call, dice);
+        break;
+    case 6:
+    case 7:
+        low_water(call, dice);
+        break;
+    case 8:
+        peek(call, dice);
+        break;
+    case 9:
+        many(call, dice);
+        break;
+    case 10:
+        if (plan_.exotic) {
+            by_pipe(call);
+            break;
+        }
+        [[fallthrough]];
+    default:
+        plain(call, dice);
+        break;
+    }
+}
+
+} // namespace guest::misbehave
