@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "misbehave_rig.hpp"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <sstream>
+
+#include <fmt/format.h>
+
+#include "libra.hpp"
+#include "misbehave_ends.hpp"
+#include "toy.hpp"
+#include "wire.hpp"
+
+namespace guest::misbehave {
+namespace {
+
+constexpr std::uint16_t proxy_port = 7100;
+constexpr std::uint16_t origin_port = 9100;
+constexpr std::uint32_t threshold = 4096;
+/// In one process of the proxy: what is never sent stays until it exits.
+constexpr std::uint64_t batch = 20;
+/// Guests have two processors.
+constexpr int width = 2;
+
+std::uint16_t local_port(int fd) {
+    sockaddr_in6 name{};
+    socklen_t size = sizeof(name);
+    check(::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size), "getsockname");
+    return ntohs(name.sin6_port);
+}
+
+/// What the proxy said of a seed.
+struct Said {
+    std::array<std::uint64_t, line_count> sent{};
+    std::array<std::uint64_t, line_count> blind{};
+    std::string wrong;
+};
+
+Said parse(const std::string& answer) {
+    std::istringstream words(answer);
+    std::string done;
+    Said said;
+    words >> done;
+    for (std::size_t i = 0; i < line_count; ++i) {
+        words >> said.sent.at(i) >> said.blind.at(i);
+    }
+    if (done != "done" || !words) {
+        said.wrong = "the proxy does not answer: " + answer;
+        return said;
+    }
+    std::getline(words >> std::ws, said.wrong);
+    return said;
+}
+
+/// One misbehaving proxy with its peers.
+class Rig {
+public:
+    explicit Rig(int number)
+        : net_(options(number))
+        , port_(static_cast<std::uint16_t>(proxy_port + number))
+        , listener_(listen_on(net_.origin(), static_cast<std::uint16_t>(origin_port + number))) {
+        toy_ = std::make_unique<Toy>(
+            net_.proxy(),
+            std::vector<std::string>{"misbehave", std::to_string(port_), net_.origin_address(),
+                                     std::to_string(origin_port + number)});
+    }
+
+    void attach() {
+        AttachOptions options;
+        options.threshold = threshold;
+        attachment_.emplace(toy_->pid(), "", options);
+    }
+
+    void begin() {
+        if (toy_->ask("batch") != "serving") {
+            throw std::runtime_error("the misbehaving proxy does not serve");
+        }
+    }
+
+    void end() {
+        if (toy_->ask("end") != "ended") {
+            throw std::runtime_error("the misbehaving proxy died");
+        }
+    }
+
+    void stop() {
+        toy_->stop();
+        attachment_.reset();
+    }
+
+    /// What was wrong with this seed.
+    std::string seed(const Plan& plan, Tally& tally) {
+        std::array<Fd, line_count> sockets;
+        std::array<std::uint16_t, 2> ports{};
+        for (const int line : {client0, client1}) {
+            if (used(plan, line)) {
+                Fd client = connect_to(net_.client(), net_.proxy_address(), port_);
+                ports.at(static_cast<std::size_t>(line)) = local_port(client.get());
+                sockets.at(static_cast<std::size_t>(line)) = std::move(client);
+            }
+        }
+        toy_->write_line(
+            fmt::format("{} {} {} {}", name_of(plan.family), plan.seed, ports[0], ports[1]));
+        for (const int line : {origin0, origin1}) {
+            if (used(plan, line)) {
+                Fd origin(
+                    check(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
+                tame(origin.get());
+                sockets.at(static_cast<std::size_t>(line)) = std::move(origin);
+            }
+        }
+        Ends ends(plan, std::move(sockets));
+        const bool ended = ends.run();
+        const Said said = parse(toy_->read_line());
+        std::string wrong = said.wrong;
+        if (!ended) {
+            wrong += "; the connections hang";
+        }
+        for (int line = 0; line < line_count && wrong.empty(); ++line) {
+            if (used(plan, line)) {
+                wrong = judge(plan, said, line, ends.seen(line), tally);
+            }
+        }
+        ++tally.seeds;
+        return wrong;
+    }
+
+private:
+    static bool used(const Plan& plan, int line) {
+        return plan.lines.at(static_cast<std::size_t>(line)).used;
+    }
+
+    static NetOptions options(int number) {
+        NetOptions options;
+        options.loopback = number % 2 == 1;
+        return options;
+    }
+
+    static std::string judge(const Plan& plan, const Said& said, int line, const Seen& seen,
+                             Tally& tally) {
+        const auto i = static_cast<std::size_t>(line);
+        const std::uint64_t planned = plan.lines.at(i).out.size();
+        tally.resets += seen.reset ? 1 : 0;
+        if (seen.wrong != UINT64_MAX) {
+            if (seen.wrong < said.blind.at(i)) {
+                return fmt::format("line {}: wrong from byte {} of {} on", line, seen.wrong,
+                                   planned);
+            }
+            ++tally.blind;
+            return {};
+        }
+        if (seen.ended && seen.received != said.sent.at(i)) {
+            return fmt::format("line {}: a clean end after {} bytes of {} sent", line,
+                               seen.received, said.sent.at(i));
+        }
+        if (!plan.may_reset && said.blind.at(i) == UINT64_MAX &&
+            (seen.reset || seen.received != planned)) {
+            return fmt::format("line {}: {} after {} bytes of {}", line,
+                               seen.reset ? "reset" : "ended", seen.received, planned);
+        }
+        return {};
+    }
+
+    Net net_;
+    std::uint16_t port_;
+    Fd listener_;
+    std::unique_ptr<Toy> toy_;
+    std::optional<Attachment> attachment_;
+};
+
+void try_some(Rig& rig, Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+              Tally& tally) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (i % batch == 0) {
+            rig.begin();
+        }
+        const std::uint64_t seed = first + i * width;
+        try {
+            const std::string wrong = rig.seed(make_plan(family, seed), tally);
+            if (!wrong.empty()) {
+                faults.add(fmt::format("{} seed {}: {}", name_of(family), seed, wrong));
+            }
+        } catch (const std::exception& error) {
+            faults.add(fmt::format("{} seed {}: {}", name_of(family), seed, error.what()));
+            return;
+        }
+        if (i % batch == batch - 1 || i == count - 1) {
+            rig.end();
+        }
+    }
+}
+
+} // namespace
+
+void try_range(Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+               Tally& tally) {
+    std::vector<std::unique_ptr<Rig>> rigs;
+    for (int i = 0; i < width; ++i) {
+        // libractl is not for several threads
+        rigs.push_back(std::make_unique<Rig>(i));
+        rigs.back()->attach();
+    }
+    in_threads(width, faults, [&](int i) {
+        const auto number = static_cast<std::uint64_t>(i);
+        try_some(*rigs.at(number), family, first + number, (count + width - 1 - number) / width,
+                 faults, tally);
+    });
+    for (const auto& rig : rigs) {
+        rig->stop();
+    }
+}
+
+} // namespace guest::misbehave

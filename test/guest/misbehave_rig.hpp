@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+// Runs seeds through an attached misbehaving proxy and judges what the far ends saw.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "crowd.hpp"
+#include "misbehave_plan.hpp"
+
+namespace guest::misbehave {
+
+struct Tally {
+    std::atomic<std::uint64_t> seeds = 0;
+    std::atomic<std::uint64_t> resets = 0; ///< connections that Libra may have reset
+    std::atomic<std::uint64_t> blind = 0;  ///< connections that carried what nobody can see
+};
+
+/// Seeds [first, first + count), several at once.
+void try_range(Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+               Tally& tally);
+
+} // namespace guest::misbehave

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+// [misbehave] Whatever a proxy does: exact, or reset with nothing wrong before it.
+//
+// A seed is one short life of a few connections, see misbehave_plan.hpp. LIBRA_TEST_SEED repeats
+// one, LIBRA_TEST_SEEDS says how many each case tries (from LIBRA_TEST_FIRST_SEED on).
+#include <cstdlib>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include "misbehave_rig.hpp"
+#include "rig.hpp"
+
+using namespace guest;
+using misbehave::Family;
+
+namespace {
+
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+/// Tries one family; `usual`: how many seeds unless told otherwise.
+void try_seeds(Family family, std::uint64_t usual, Elided elided = Elided::some) {
+    const Figures before = libra_module::figures();
+    Faults faults;
+    misbehave::Tally tally;
+    if (std::getenv("LIBRA_TEST_SEED") != nullptr) {
+        misbehave::try_range(family, number_from("LIBRA_TEST_SEED", 0), 1, faults, tally);
+    } else {
+        misbehave::try_range(family, number_from("LIBRA_TEST_FIRST_SEED", 1),
+                             number_from("LIBRA_TEST_SEEDS", usual), faults, tally);
+    }
+    const Figures change = libra_module::figures() - before;
+    fmt::print(stderr,
+               "    {}: {} seeds, {} connections reset, {} not looked at to their end; {}\n",
+               misbehave::name_of(family), tally.seeds.load(), tally.resets.load(),
+               tally.blind.load(), change.describe());
+    CHECK(faults.text() == "");
+    if (elided == Elided::some && !libra_module::plain() && tally.seeds > 20) {
+        CHECK(change.rx_elided > 0);
+        CHECK(change.tx_reused > 0);
+    }
+    check_nothing_left();
+}
+
+} // namespace
+
+TEST_CASE("Every way to read", "[misbehave]") {
+    try_seeds(Family::reads, 200);
+}
+
+TEST_CASE("Every way to write", "[misbehave]") {
+    try_seeds(Family::writes, 200);
+}
+
+TEST_CASE("Bodies that are copied in memory, and sent to two peers", "[misbehave]") {
+    try_seeds(Family::copies, 150);
+}
+
+TEST_CASE("Bodies that leave in other order, or not all of them", "[misbehave]") {
+    try_seeds(Family::mangles, 150);
+}
+
+TEST_CASE("Requests and answers in two threads", "[misbehave]") {
+    try_seeds(Family::threads, 100);
+}
+
+TEST_CASE("Descriptors and memory of several processes", "[misbehave]") {
+    try_seeds(Family::processes, 100);
+}
+
+TEST_CASE("Calls through io_uring", "[misbehave]") {
+    try_seeds(Family::uring, 120);
+}
+
+TEST_CASE("Connections that end at any moment", "[misbehave]") {
+    try_seeds(Family::ends, 150);
+}
