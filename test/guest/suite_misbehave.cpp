@@ -68,7 +68,7 @@ TEST_CASE("Requests and answers in two threads", "[misbehave]") {
 }
 
 TEST_CASE("Descriptors and memory of several processes", "[misbehave]") {
-    try_seeds(Family::processes, 100);
+    try_seeds(Family::processes, 60);
 }
 
 TEST_CASE("Calls through io_uring", "[misbehave]") {
