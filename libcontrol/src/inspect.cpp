@@ -71,7 +71,7 @@ UniqueFd open_in_root(const fs::path& root, const fs::path& path, int flags) {
 /// Content of a configuration file, or of all *.cfg of a directory, in order.
 std::optional<std::string> read_configuration(const fs::path& root, const fs::path& path) {
     const UniqueFd fd = open_in_root(root, path, O_RDONLY);
-    struct stat info {};
+    struct stat info = {};
     if (!fd || fstat(fd.get(), &info) != 0)
         return std::nullopt;
     if (!S_ISDIR(info.st_mode))

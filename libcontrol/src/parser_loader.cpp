@@ -53,7 +53,7 @@ void check_module() {
 }
 
 bool is_bpffs(const fs::path& path) {
-    struct statfs info {};
+    struct statfs info = {};
     return statfs(path.c_str(), &info) == 0 && info.f_type == BPF_FS_MAGIC;
 }
 

@@ -14,8 +14,8 @@ namespace libra::detail {
 namespace {
 
 bool same_inode(const std::filesystem::path& one, const std::filesystem::path& other) {
-    struct stat a {};
-    struct stat b {};
+    struct stat a = {};
+    struct stat b = {};
     return stat(one.c_str(), &a) == 0 && stat(other.c_str(), &b) == 0 && a.st_dev == b.st_dev &&
            a.st_ino == b.st_ino;
 }

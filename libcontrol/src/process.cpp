@@ -122,11 +122,11 @@ std::vector<std::uint32_t> process_tree(std::uint32_t pid) {
 
 std::vector<std::uint32_t> processes_running(const std::string& exe) {
     std::vector<std::uint32_t> pids;
-    struct stat wanted {};
+    struct stat wanted = {};
     if (stat(exe.c_str(), &wanted) != 0)
         return pids;
     for (const std::uint32_t pid : detail::all_processes()) {
-        struct stat found {};
+        struct stat found = {};
         if (stat(detail::proc_path(pid, "exe").c_str(), &found) == 0 &&
             found.st_dev == wanted.st_dev && found.st_ino == wanted.st_ino)
             pids.push_back(pid);
