@@ -143,17 +143,18 @@ int libra_accept(struct socket *sock, struct socket *newsock,
 	struct libra_sock *listener;
 	int err;
 
-	err = libra_lower_ops(sock)->accept(sock, newsock, arg);
 	/* do_accept() gave the child the listener's ops of before */
 	WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
+	if (!before)
+		return libra_lower_ops(sock)->accept(sock, newsock, arg);
+	err = before->overlay->lower_ops->accept(sock, newsock, arg);
 	/* let go or attached anew, perhaps, in the meantime */
 	listener = libra_sock_enter(sock->sk);
 	if (!err && listener)
 		err = attach_child(listener, newsock);
 	if (listener)
 		libra_sock_put(listener);
-	if (before)
-		libra_sock_put(before);
+	libra_sock_put(before);
 	return err;
 }
 

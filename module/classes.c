@@ -6,6 +6,7 @@
  * The rows of a domain are made once and stay as long as it does, so that they
  * are few: at ROWS_MAX nothing new is learnt, and what is not known is copied.
  */
+#include <linux/bitmap.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -30,7 +31,6 @@ struct libra_classes {
 	struct list_head rows;		/* struct libra_class, by id */
 	u32 nr_rows;
 	u8 nr_requests;			/* the last one's number */
-	u32 unknown;			/* requests that wait and have no number */
 	struct libra_request requests[REQUESTS_MAX + 1];
 };
 
@@ -72,20 +72,42 @@ void libra_classes_free(struct libra_classes *classes)
 
 /* ---- requests that wait ---- */
 
+/* One that was cut may hide what differs behind it */
+static bool label_useful(const struct libra_label *label)
+{
+	return label->len && label->len < LIBRA_LABEL_MAX - 1;
+}
+
+/* A number whose kind of request nobody waits for, and nothing is known of */
+static u8 request_spare(struct libra_classes *classes)
+{
+	DECLARE_BITMAP(used, REQUESTS_MAX + 1) = { 1 };
+	struct libra_class *row;
+	u8 i;
+
+	if (classes->nr_requests < REQUESTS_MAX)
+		return ++classes->nr_requests;
+	list_for_each_entry(row, &classes->rows, node)
+		__set_bit(row->request, used);
+	for_each_clear_bit(i, used, REQUESTS_MAX + 1)
+		if (!classes->requests[i].waiting)
+			return i;
+	return LIBRA_REQUEST_NONE;
+}
+
 static u8 request_number(struct libra_classes *classes, const struct libra_label *label)
 {
 	u8 i;
 
 	lockdep_assert_held(&classes->lock);
-	if (!label->len)
+	if (!label_useful(label))
 		return LIBRA_REQUEST_NONE;
 	for (i = 1; i <= classes->nr_requests; i++)
 		if (label_equal(&classes->requests[i].label, label))
 			return i;
-	if (i > REQUESTS_MAX)
-		return LIBRA_REQUEST_NONE;
-	classes->requests[i].label = *label;
-	classes->nr_requests = i;
+	i = request_spare(classes);
+	if (i != LIBRA_REQUEST_NONE)
+		classes->requests[i].label = *label;
 	return i;
 }
 
@@ -203,7 +225,7 @@ const struct libra_class *libra_classes_elides(struct libra_classes *classes, u8
 {
 	const struct libra_class *class = NULL;
 
-	if (!label->len)
+	if (!label_useful(label))
 		return NULL;
 	spin_lock_bh(&classes->lock);
 	if (classes_proven(classes, side, label) &&
@@ -274,14 +296,20 @@ void libra_classes_count(struct libra_domain *domain, const struct libra_policy 
 			 enum libra_verdict_of_class verdict)
 {
 	struct libra_classes *classes = libra_classes_get(domain);
-	struct libra_class *row, *fresh, copy;
+	struct libra_class *row, *fresh = NULL, copy;
+	char request[LIBRA_LABEL_MAX];
 	u8 change = LIBRA_CHANGE_NONE;
 
-	if (!classes || !message->label->len)
+	if (!classes || !label_useful(message->label))
 		return;
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
 	spin_lock_bh(&classes->lock);
 	row = row_find(classes, message->side, message->request, message->label);
+	if (!row) {
+		spin_unlock_bh(&classes->lock);
+		fresh = kzalloc(sizeof(*fresh), GFP_KERNEL);
+		spin_lock_bh(&classes->lock);
+		row = row_find(classes, message->side, message->request, message->label);
+	}
 	if (!row) {
 		row = row_add(classes, fresh, message);
 		fresh = row ? NULL : fresh;
@@ -289,12 +317,12 @@ void libra_classes_count(struct libra_domain *domain, const struct libra_policy 
 	if (row) {
 		change = classes_count(classes, row, policy, message, verdict);
 		copy = *row;
+		strscpy(request, classes->requests[row->request].label.text);
 	}
 	spin_unlock_bh(&classes->lock);
 	kfree(fresh);
 	if (change)
-		libra_event_class(domain, &copy, classes->requests[copy.request].label.text,
-				  change);
+		libra_event_class(domain, &copy, request, change);
 }
 
 void libra_classes_died(struct libra_domain *domain, const struct libra_class *class)
@@ -312,14 +340,16 @@ void libra_classes_doubt(struct libra_domain *domain)
 {
 	struct libra_classes *classes = READ_ONCE(domain->classes);
 	struct libra_class *row;
+	u8 change = LIBRA_CHANGE_NONE;
 
 	if (!classes)
 		return;
 	spin_lock_bh(&classes->lock);
 	list_for_each_entry(row, &classes->rows, node)
-		row_doubt(row, LIBRA_CHANGE_SINK);
+		change = row_doubt(row, LIBRA_CHANGE_SINK) ?: change;
 	spin_unlock_bh(&classes->lock);
-	libra_event_class(domain, NULL, NULL, LIBRA_CHANGE_SINK);
+	if (change)
+		libra_event_class(domain, NULL, NULL, change);
 }
 
 int libra_classes_for_each(struct libra_domain *domain, u32 after,

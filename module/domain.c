@@ -118,6 +118,7 @@ static void domain_free_work(struct work_struct *work)
 						   struct libra_domain, free_work);
 
 	libra_spill_end(domain);
+	mmdrop(domain->mn.mm);
 	WARN_ON_ONCE(atomic_long_read(&domain->retained));
 	xa_destroy(&domain->payloads);
 	libra_verify_free(domain->records);
@@ -178,6 +179,8 @@ static struct mmu_notifier *domain_alloc(struct mm_struct *mm)
 	domain->places = RB_ROOT_CACHED;
 	xa_init(&domain->payloads);
 	INIT_RCU_WORK(&domain->free_work, domain_free_work);
+	/* the notifier drops its own reference before our work items are done */
+	mmgrab(mm);
 	domain->mn.mm = mm;	/* for hash lookups already */
 	spin_lock(&domains_lock);
 	domain->id = ++last_id;

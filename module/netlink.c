@@ -20,7 +20,10 @@
 #include "report.h"
 #include "sock.h"
 
-/* A policy does not come back while its sockets are let go; outermost of all locks */
+/*
+ * While the sockets of a policy are let go neither does it come back nor does
+ * another one take them over; outermost of all locks.
+ */
 static DEFINE_MUTEX(policy_change);
 
 /* ---- answers ---- */
@@ -331,7 +334,9 @@ static int socket_attach(struct sk_buff *request, struct genl_info *info)
 				    "not a descriptor of a socket");
 		goto put_policy;
 	}
+	mutex_lock(&policy_change);
 	err = socket_attach_to(sock, policy, info);
+	mutex_unlock(&policy_change);
 	sockfd_put(sock);
 put_policy:
 	libra_policy_put(policy);
@@ -348,6 +353,11 @@ static const struct nla_policy no_attrs[] = {
 static const struct netlink_range_validation threshold_range = {
 	.min = LIBRA_THRESHOLD_MIN,
 	.max = LIBRA_THRESHOLD_MAX,
+};
+
+static const struct netlink_range_validation proof_range = {
+	.min = 1,
+	.max = LIBRA_PROOF_MAX,
 };
 
 #define ATTR_READ_ONLY {				\
@@ -385,8 +395,8 @@ static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_SAMPLE + 1] = {
 	[LIBRA_POLICY_ATTR_FLAGS] = NLA_POLICY_MASK(NLA_U32, LIBRA_POLICY_F_SETTABLE),
 	[LIBRA_POLICY_ATTR_SOCKETS] = ATTR_READ_ONLY,
 	[LIBRA_POLICY_ATTR_PAD] = ATTR_READ_ONLY,
-	[LIBRA_POLICY_ATTR_PROOF] = NLA_POLICY_RANGE(NLA_U32, 1, LIBRA_PROOF_MAX),
-	[LIBRA_POLICY_ATTR_SAMPLE] = NLA_POLICY_RANGE(NLA_U32, 1, LIBRA_PROOF_MAX),
+	[LIBRA_POLICY_ATTR_PROOF] = NLA_POLICY_FULL_RANGE(NLA_U32, &proof_range),
+	[LIBRA_POLICY_ATTR_SAMPLE] = NLA_POLICY_FULL_RANGE(NLA_U32, &proof_range),
 };
 
 static const struct nla_policy policy_id_attrs[LIBRA_POLICY_ATTR_ID + 1] = {

@@ -22,6 +22,13 @@
 #include "stats.h"
 #include "uapi/libra.h"
 
+/* Payload that was not sent for as long as this hardly ever will be */
+#define ABANDONED_AGE	(300 * HZ)
+/* ... and as this, when its token is gone: HAProxy moves what waits in its buffers */
+#define MOVED_AGE	(60 * HZ)
+/* Spilled ones that are looked at before one more is left where it is */
+#define EXPIRE_TRIES	64
+
 static atomic64_t nr_live;
 static atomic64_t nr_sent;
 static atomic64_t spilled_bytes;
@@ -155,9 +162,11 @@ struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 
 static void payload_uncount_spilled(struct libra_payload *payload)
 {
+	size_t cost = libra_spill_cost(payload->len);
+
 	payload->domain->nr_spilled--;
-	payload->domain->spilled_bytes -= payload->len;
-	atomic64_sub(payload->len, &spilled_bytes);
+	payload->domain->spilled_bytes -= cost;
+	atomic64_sub(cost, &spilled_bytes);
 }
 
 /* Takes it out of its list; true when it was not dead before */
@@ -170,6 +179,7 @@ static bool payload_unlist(struct libra_payload *payload)
 	if (state == LIBRA_PAYLOAD_DEAD)
 		return false;
 	list_del_init(&payload->node);
+	payload->state = LIBRA_PAYLOAD_DEAD;
 	libra_place_remove(payload);
 	if (state == LIBRA_PAYLOAD_SPILLED)
 		payload_uncount_spilled(payload);
@@ -181,7 +191,6 @@ static bool payload_unlist(struct libra_payload *payload)
 		domain->sent_charge -= payload->charge;
 		atomic64_dec(&nr_sent);
 	}
-	payload->state = LIBRA_PAYLOAD_DEAD;
 	return true;
 }
 
@@ -238,9 +247,11 @@ void libra_payload_sent(struct libra_payload *payload)
 {
 	struct libra_domain *domain = payload->domain;
 	size_t room = READ_ONCE(libra_limits.sent);
-	bool over;
+	bool over, spilled;
 
 	spin_lock(&domain->lock);
+	/* while it moved out, or while the cursor waited in it: not kept for a retry */
+	spilled = payload->state == LIBRA_PAYLOAD_SPILLED && payload_unlist(payload);
 	if (payload->state == LIBRA_PAYLOAD_LIVE) {
 		domain->nr_live--;
 		domain->nr_sent++;
@@ -256,6 +267,8 @@ void libra_payload_sent(struct libra_payload *payload)
 	}
 	over = domain->sent_charge > room;
 	spin_unlock(&domain->lock);
+	if (spilled)
+		payload_forget(payload);
 	while (over && libra_payload_reclaim(domain, jiffies))
 		over = READ_ONCE(domain->sent_charge) > room;
 }
@@ -287,7 +300,7 @@ void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled)
 /* ---- out and home again, see spill.c ---- */
 
 struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
-					   unsigned long before)
+					   unsigned long before, u64 max)
 {
 	struct libra_payload *payload, *found = NULL;
 
@@ -295,7 +308,7 @@ struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
 	list_for_each_entry(payload, &domain->live, node) {
 		if (time_after(payload->born, before))
 			break;
-		if (atomic_read(&payload->users))
+		if (atomic_read(&payload->users) || libra_spill_cost(payload->len) > max)
 			continue;
 		refcount_inc(&payload->ref);
 		found = payload;
@@ -324,9 +337,9 @@ int libra_payload_move_out(struct libra_payload *payload, struct file *file)
 	payload->spill = file;
 	list_move_tail(&payload->node, &domain->spilled);
 	domain->nr_spilled++;
-	domain->spilled_bytes += payload->len;
+	domain->spilled_bytes += libra_spill_cost(payload->len);
+	atomic64_add(libra_spill_cost(payload->len), &spilled_bytes);
 	spin_unlock(&domain->lock);
-	atomic64_add(payload->len, &spilled_bytes);
 	libra_count(LIBRA_STAT_SPILLS);
 	payload_put_pages(domain, &pages);
 	return 0;
@@ -355,7 +368,7 @@ int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u
 	struct file *file;
 
 	spin_lock(&domain->lock);
-	if (payload->state != LIBRA_PAYLOAD_SPILLED) {
+	if (payload->state != LIBRA_PAYLOAD_SPILLED || READ_ONCE(domain->exited)) {
 		bool dead = !payload->nr_segs;
 
 		spin_unlock(&domain->lock);
@@ -376,43 +389,67 @@ int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u
 	list_move_tail(&payload->node, &domain->live);
 	spin_unlock(&domain->lock);
 	libra_count(LIBRA_STAT_LOADS);
+	libra_spill_later(domain);
 	/* the caller's reference keeps it until the pages are held */
 	fput(file);
 	return 0;
 }
 
-/* The oldest whose memory is in use for something else by now, or the oldest */
-static struct libra_payload *payload_expired(struct libra_domain *domain)
+/* Looks whether nobody will send it any more; sleeps, in the process's memory */
+static bool payload_abandoned(const struct libra_payload *payload)
+{
+	if (time_before(jiffies, payload->born + MOVED_AGE))
+		return false;
+	return !libra_place_has_token(payload) ||
+	       time_after(jiffies, payload->born + ABANDONED_AGE);
+}
+
+/* The next one to look at, with a reference; it goes to the end of the queue */
+static struct libra_payload *payload_candidate(struct libra_domain *domain)
 {
 	struct libra_payload *payload;
-	unsigned int tries = 64;
+	bool idle;
 
-	lockdep_assert_held(&domain->lock);
-	list_for_each_entry(payload, &domain->spilled, node) {
-		if (!libra_place_stands(payload))
-			return payload;
-		if (!--tries)
-			break;
+	spin_lock(&domain->lock);
+	payload = list_first_entry_or_null(&domain->spilled, struct libra_payload, node);
+	if (payload) {
+		list_move_tail(&payload->node, &domain->spilled);
+		/* a cursor that waits in it holds it too: it is being sent */
+		idle = refcount_read(&payload->ref) == 1;
+		refcount_inc(&payload->ref);
 	}
-	return list_first_entry_or_null(&domain->spilled, struct libra_payload, node);
+	spin_unlock(&domain->lock);
+	if (payload && !idle) {
+		libra_payload_put(payload);
+		return ERR_PTR(-EBUSY);
+	}
+	return payload;
 }
 
 bool libra_payload_expire(struct libra_domain *domain)
 {
 	struct libra_payload *payload;
+	unsigned int tries;
+	bool abandoned;
 
-	spin_lock(&domain->lock);
-	payload = payload_expired(domain);
-	if (payload)
-		payload_unlist(payload);
-	spin_unlock(&domain->lock);
-	if (!payload)
-		return false;
-	libra_count(LIBRA_STAT_EXPIRED);
-	if (payload->class)
-		libra_classes_died(domain, payload->class);
-	payload_forget(payload);
-	return true;
+	for (tries = 0; tries < EXPIRE_TRIES; tries++) {
+		payload = payload_candidate(domain);
+		if (!payload)
+			return false;
+		if (IS_ERR(payload))
+			continue;
+		abandoned = payload_abandoned(payload);
+		if (abandoned) {
+			libra_payload_drop(payload);
+			libra_count(LIBRA_STAT_EXPIRED);
+			if (payload->class)
+				libra_classes_died(domain, payload->class);
+		}
+		libra_payload_put(payload);
+		if (abandoned)
+			return true;
+	}
+	return false;
 }
 
 /* ---- markers ---- */

@@ -91,9 +91,12 @@ bool libra_payload_verify(const struct libra_payload *payload, u32 offset,
 
 void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled);
 
-/* The oldest LIVE since @before (jiffies) whose pages nobody uses, with a reference */
+/*
+ * The oldest LIVE since @before (jiffies), of at most @max bytes, whose pages
+ * nobody uses, with a reference
+ */
 struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
-					   unsigned long before);
+					   unsigned long before, u64 max);
 /*
  * The caller, who holds it, has its bytes in @file, which is taken over: its
  * pages are given back. -EBUSY when they are used just now.
@@ -106,7 +109,10 @@ int libra_payload_move_out(struct libra_payload *payload, struct file *file);
 struct file *libra_payload_spilled(struct libra_payload *payload);
 /* Pages with its bytes, taken over. -EEXIST when it has some, -ESTALE as above */
 int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u32 nr);
-/* Drops one that is SPILLED; false when there is none */
+/*
+ * Drops one that is SPILLED and abandoned; false when none was found. Sleeps,
+ * in the memory of the domain's process.
+ */
 bool libra_payload_expire(struct libra_domain *domain);
 
 #endif /* _LIBRA_PAYLOAD_H */

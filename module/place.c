@@ -105,17 +105,6 @@ void libra_place_remove(struct libra_payload *payload)
 		place_out(payload->domain, &payload->places[i]);
 }
 
-bool libra_place_stands(const struct libra_payload *payload)
-{
-	u32 i;
-
-	lockdep_assert_held(&payload->domain->lock);
-	for (i = 0; i < payload->nr_places; i++)
-		if (!RB_EMPTY_NODE(&payload->places[i].node.rb))
-			return true;
-	return false;
-}
-
 static struct libra_place *place_first(struct libra_domain *domain,
 				       unsigned long at, size_t len)
 {
@@ -159,6 +148,11 @@ static int place_marker(const struct libra_place *place, long offset)
 	if (copy_from_user(&seen, (void __user *)at, sizeof(seen)))
 		return 0;
 	return !memcmp(&seen, &marker, sizeof(seen));
+}
+
+bool libra_place_has_token(const struct libra_payload *payload)
+{
+	return place_marker(&payload->places[0], 0) > 0;
 }
 
 /* The offsets of the markers next to [from, to] on either side, -1: none */

@@ -35,8 +35,11 @@ void libra_place_free(struct libra_payload *payload);
 void libra_place_insert(struct libra_payload *payload);
 void libra_place_remove(struct libra_payload *payload);
 
-/* Is any of it still where it was put? With domain->lock */
-bool libra_place_stands(const struct libra_payload *payload);
+/*
+ * Is the token still where it was put? Reads the process's memory, which has to
+ * be current's: may sleep.
+ */
+bool libra_place_has_token(const struct libra_payload *payload);
 
 /* The application gives this memory away to be filled */
 void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter);

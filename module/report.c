@@ -245,7 +245,7 @@ static int class_dump_one(const struct libra_class *class, const char *request, 
 	return err;
 }
 
-/* args: the last domain that is done, and how far the next one is */
+/* args: the last domain that is done; how far the one is that comes next, and which that is */
 static int class_dump_domain(struct libra_domain *domain, void *arg)
 {
 	struct class_dump *classes = arg;
@@ -253,6 +253,9 @@ static int class_dump_domain(struct libra_domain *domain, void *arg)
 	int err;
 
 	classes->domain = domain;
+	if (cb->args[2] != domain->id)
+		cb->args[1] = 0;
+	cb->args[2] = domain->id;
 	err = libra_classes_for_each(domain, cb->args[1], class_dump_one, classes);
 	if (err)
 		return err;

@@ -195,7 +195,9 @@ static void sock_count_gate(struct libra_sock *ls)
 			atomic_inc(&domain->late);
 	} else if (!test_and_set_bit(LIBRA_SOCK_OPAQUE, &ls->bits)) {
 		atomic_inc(&domain->opaque);
-		libra_classes_doubt(domain);
+		/* to a client's connection that is no HTTP nothing will be forwarded */
+		if (ls->rx.stream.side == LIBRA_SIDE_RESPONSE)
+			libra_classes_doubt(domain);
 	}
 }
 
@@ -303,6 +305,9 @@ void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason)
 void libra_sock_closed(struct libra_sock *ls)
 {
 	sock_uncount_gate(ls);
+	/* the socket can live on for minutes, but nobody waits for an answer */
+	if (ls->domain)
+		libra_stream_forget_requests(ls);
 }
 
 void libra_sock_tunnel(struct libra_sock *ls)

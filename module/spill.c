@@ -4,8 +4,9 @@
  * process lives, many of them a driver's. It moves to a shmem file, which is
  * charged to the process's memory cgroup and can be swapped; nothing is lost.
  * What was sent and is kept for a retry is dropped after the same time.
- * Only what is too much for the limit there dies, oldest first, and of those
- * whose memory the application has used again before the others.
+ * Only when it is too much for the limit there something dies, and only what
+ * nobody will send, most likely: its token is gone from where it stood, or it
+ * has waited for minutes. What finds no room stays where it is.
  *
  * A domain's work item moves out payload whose pages nobody uses: it writes the
  * file while the payload is still LIVE, then exchanges the pages for it with
@@ -15,7 +16,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/jiffies.h>
-#include <linux/memcontrol.h>
+#include <linux/kthread.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
@@ -31,6 +32,8 @@
 
 /* Live for as long as this, a payload waits for somebody slow */
 #define SPILL_AGE	(10 * HZ)
+/* The same when a limit is met: what is younger is about to be sent */
+#define PRESSED_AGE	(HZ / 10)
 
 static struct workqueue_struct *spill_wq;
 static struct shrinker *spill_shrinker;
@@ -47,6 +50,9 @@ static struct file *spill_write(const struct libra_payload *payload)
 	file = shmem_file_setup("libra", payload->len, VM_NORESERVE);
 	if (IS_ERR(file))
 		return file;
+	/* rather keep the pages than have somebody killed for the copy */
+	mapping_set_gfp_mask(file->f_mapping, mapping_gfp_mask(file->f_mapping) |
+			     __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	iov_iter_bvec(&from, ITER_SOURCE, payload->segs, payload->nr_segs, payload->len);
 	ret = vfs_iter_write(file, &from, &at, 0);
 	if (ret == payload->len)
@@ -55,12 +61,12 @@ static struct file *spill_write(const struct libra_payload *payload)
 	return ERR_PTR(ret < 0 ? ret : -ENOSPC);
 }
 
-/* Lets the oldest ones there die until @len bytes more are within the limit */
+/* Lets abandoned ones there die until @len bytes more are within the limit */
 static bool spill_make_room(struct libra_domain *domain, u32 len)
 {
 	u64 limit = READ_ONCE(libra_limits.spill);
 
-	while (READ_ONCE(domain->spilled_bytes) + len > limit)
+	while (READ_ONCE(domain->spilled_bytes) + libra_spill_cost(len) > limit)
 		if (!libra_payload_expire(domain))
 			return false;
 	return true;
@@ -93,7 +99,8 @@ static void spill_all(struct libra_domain *domain, bool pressed)
 
 	do {
 		all = pressed && atomic_long_read(&domain->retained) > goal;
-		payload = libra_payload_oldest(domain, jiffies - (all ? 0 : SPILL_AGE));
+		payload = libra_payload_oldest(domain, jiffies - (all ? PRESSED_AGE : SPILL_AGE),
+					       READ_ONCE(libra_limits.spill));
 		if (!payload)
 			return;
 		err = spill_out(payload);
@@ -106,15 +113,18 @@ static void spill_work(struct work_struct *work)
 {
 	struct libra_domain *domain = container_of(to_delayed_work(work),
 						   struct libra_domain, spill);
-	struct mem_cgroup *memcg, *before;
+	bool pressed = xchg(&domain->pressed, false);
+	struct mm_struct *mm = domain->mn.mm;
 
-	while (libra_payload_reclaim(domain, jiffies - SPILL_AGE))
+	while (libra_payload_reclaim(domain, jiffies - (pressed ? 0 : SPILL_AGE)))
 		cond_resched();
-	memcg = get_mem_cgroup_from_mm(domain->mn.mm);
-	before = set_active_memcg(memcg);
-	spill_all(domain, xchg(&domain->pressed, false));
-	set_active_memcg(before);
-	mem_cgroup_put(memcg);
+	/* in its memory: to look there, and for its memory cgroup to be charged */
+	if (mmget_not_zero(mm)) {
+		kthread_use_mm(mm);
+		spill_all(domain, pressed);
+		kthread_unuse_mm(mm);
+		mmput(mm);
+	}
 	if (libra_verify_expire(domain) ||
 	    READ_ONCE(domain->nr_live) > READ_ONCE(domain->nr_spilled) ||
 	    READ_ONCE(domain->nr_sent))
@@ -133,6 +143,8 @@ void libra_spill_end(struct libra_domain *domain)
 
 void libra_spill_later(struct libra_domain *domain)
 {
+	/* pairs with the work, which is pending no more before it looks for payload */
+	smp_mb();
 	if (!delayed_work_pending(&domain->spill))
 		queue_delayed_work(spill_wq, &domain->spill, SPILL_AGE);
 }
@@ -228,11 +240,17 @@ static int spill_press(struct libra_domain *domain, void *arg)
 	return 0;
 }
 
-/* Moving out takes memory first, so it is left to the work */
+/* Moving out takes memory first, so it is left to the work, once a second */
 static unsigned long spill_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	libra_domain_for_each(0, spill_press, NULL);
-	return SHRINK_STOP;
+	static unsigned long next;
+
+	if (!next || time_after(jiffies, READ_ONCE(next))) {
+		WRITE_ONCE(next, jiffies + HZ);
+		libra_domain_for_each(0, spill_press, NULL);
+	}
+	/* it is on its way: do not ask for it again and again */
+	return sc->nr_to_scan;
 }
 
 int __init libra_spill_init(void)

@@ -3,11 +3,20 @@
 #ifndef _LIBRA_SPILL_H
 #define _LIBRA_SPILL_H
 
+#include <linux/mm.h>
+#include <linux/types.h>
+
 struct libra_domain;
 struct libra_payload;
 
 int libra_spill_init(void);
 void libra_spill_exit(void);
+
+/* What @len bytes there count for: pages, and a file */
+static inline size_t libra_spill_cost(u32 len)
+{
+	return PAGE_ALIGN(len) + PAGE_SIZE;
+}
 
 /* The two ends of a domain's work; the second waits for it */
 void libra_spill_begin(struct libra_domain *domain);

@@ -106,16 +106,20 @@ static u8 exchange_answer(struct libra_exchanges *exchanges)
 	return request;
 }
 
-/* Only what clients ask for counts, and only where somebody verifies */
+/* Only what clients ask for counts, and only in processes where somebody verifies */
 static u8 stream_ask(struct libra_sock *ls, const struct libra_stream *stream)
 {
+	static const struct libra_label unknown;
 	struct libra_classes *classes;
 
-	if (!stream->verify || stream != &ls->rx.stream || !ls->domain)
+	if (stream != &ls->rx.stream || !ls->domain)
 		return LIBRA_REQUEST_UNASKED;
-	classes = libra_classes_get(ls->domain);
-	return classes ? libra_classes_ask(classes, &stream->verify->parsed) :
-			 LIBRA_REQUEST_UNASKED;
+	classes = stream->verify ? libra_classes_get(ls->domain) :
+				   READ_ONCE(ls->domain->classes);
+	if (!classes)
+		return LIBRA_REQUEST_UNASKED;
+	/* of a request that nobody looked at nothing can be proven */
+	return libra_classes_ask(classes, stream->verify ? &stream->verify->parsed : &unknown);
 }
 
 static void stream_answered(struct libra_sock *ls, u8 request)

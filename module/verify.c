@@ -32,6 +32,7 @@ struct record {
 	u32 sum;
 	u32 start;
 	u64 len;
+	bool begun;			/* something that began alike went out */
 	unsigned long born;
 };
 
@@ -109,7 +110,8 @@ bool libra_verify_expire(struct libra_domain *domain)
 			.request = LIBRA_REQUEST_NONE,
 		};
 
-		libra_classes_count(domain, domain->policy, &message, LIBRA_UNFORWARDED);
+		libra_classes_count(domain, domain->policy, &message,
+				    record->begun ? LIBRA_ALTERED : LIBRA_UNFORWARDED);
 		kfree(record);
 	}
 	return READ_ONCE(records->nr);
@@ -129,6 +131,7 @@ static void record_add(struct libra_domain *domain, const struct libra_verify *v
 	record->sum = verify->sum;
 	record->start = verify->start;
 	record->len = verify->len;
+	record->begun = false;
 	record->born = jiffies;
 	spin_lock(&records->lock);
 	list_add_tail(&record->node, &records->waiting);
@@ -138,25 +141,21 @@ static void record_add(struct libra_domain *domain, const struct libra_verify *v
 	libra_spill_later(domain);
 }
 
-/* The message that went out, or one that began like it */
+/* The message that went out. Of one that only began like it others may tell more */
 static struct record *record_take(struct libra_records *records,
-				  const struct libra_verify *verify, u8 side,
-				  bool *whole)
+				  const struct libra_verify *verify, u8 side)
 {
 	struct record *record, *found = NULL;
 
-	*whole = false;
 	spin_lock(&records->lock);
 	list_for_each_entry(record, &records->waiting, node) {
 		if (record->side != side || record->start != verify->start)
 			continue;
 		if (record->sum == verify->sum && record->len == verify->len) {
 			found = record;
-			*whole = true;
 			break;
 		}
-		if (!found && min(record->len, verify->len) >= START_LEN)
-			found = record;
+		record->begun |= min(record->len, verify->len) >= START_LEN;
 	}
 	if (found)
 		record_out(records, found);
@@ -170,9 +169,8 @@ static void record_settle(struct libra_sock *ls, struct libra_domain *domain,
 	struct libra_records *records = READ_ONCE(domain->records);
 	struct libra_compared message;
 	struct record *record;
-	bool whole;
 
-	record = records ? record_take(records, verify, side, &whole) : NULL;
+	record = records ? record_take(records, verify, side) : NULL;
 	if (!record)
 		return;
 	message = (struct libra_compared) {
@@ -181,8 +179,7 @@ static void record_settle(struct libra_sock *ls, struct libra_domain *domain,
 		.request = verify->request,
 		.bytes = record->len,
 	};
-	libra_classes_count(domain, ls->policy, &message,
-			    whole ? LIBRA_VERBATIM : LIBRA_ALTERED);
+	libra_classes_count(domain, ls->policy, &message, LIBRA_VERBATIM);
 	kfree(record);
 }
 
@@ -208,24 +205,17 @@ static void verify_first(struct libra_sock *ls, const struct libra_stream *strea
 			 u8 request)
 {
 	struct libra_verify *verify = stream->verify;
-	struct libra_classes *classes;
 
 	verify->label = verify->parsed;
 	verify->sum = ~0;
 	verify->start = 0;
 	verify->len = 0;
 	verify->request = request == LIBRA_REQUEST_UNASKED ? LIBRA_REQUEST_NONE : request;
+	verify->asked = false;
 	verify->elides = NULL;
+	/* ends when the first byte of it is elided or reused */
 	verify->compares = ls->domain && verify_mode(ls->policy) &&
 			   stream->payload_left != LIBRA_PAYLOAD_EOF;
-	if (!verify->compares || stream != &ls->rx.stream ||
-	    READ_ONCE(ls->policy->mode) != LIBRA_MODE_AUTO)
-		return;
-	classes = libra_classes_get(ls->domain);
-	if (classes)
-		verify->elides = libra_classes_elides(classes, stream->side,
-						      &verify->label, ls->policy);
-	verify->compares = !verify->elides;
 }
 
 static void verify_end(struct libra_sock *ls, struct libra_stream *stream)
@@ -310,9 +300,22 @@ void libra_verify_sent(struct libra_sock *ls, const struct iov_iter *from, size_
 	verify_passed(ls, stream);
 }
 
-bool libra_verify_allows(const struct libra_sock *ls)
+bool libra_verify_allows(struct libra_sock *ls)
 {
-	const struct libra_verify *verify = ls->rx.stream.verify;
+	struct libra_verify *verify = ls->rx.stream.verify;
+	struct libra_classes *classes;
 
-	return READ_ONCE(ls->policy->mode) != LIBRA_MODE_AUTO || (verify && verify->elides);
+	if (READ_ONCE(ls->policy->mode) != LIBRA_MODE_AUTO)
+		return true;
+	/* what would be copied anyway is not asked for: it is compared */
+	if (!verify || !ls->domain || !libra_sock_may_elide(ls) || libra_domain_gate(ls->domain))
+		return false;
+	if (!verify->asked) {
+		verify->asked = true;
+		classes = libra_classes_get(ls->domain);
+		if (classes)
+			verify->elides = libra_classes_elides(classes, ls->rx.stream.side,
+							      &verify->label, ls->policy);
+	}
+	return verify->elides;
 }

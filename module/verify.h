@@ -22,7 +22,8 @@ struct sk_buff;
 struct libra_verify {
 	struct libra_label parsed;	/* of what was parsed last */
 	struct libra_label label;	/* of the message under way */
-	const struct libra_class *elides;	/* mode auto: the message under way is elided */
+	bool asked;			/* mode auto: whether the message under way is elided ... */
+	const struct libra_class *elides;	/* ... and the answer */
 	bool compares;			/* the message under way is compared */
 	u8 request;			/* outgoing responses: what they answer */
 	u32 sum;			/* of the payload so far */
@@ -48,8 +49,8 @@ static inline void libra_verify_skip(struct libra_verify *verify)
 		verify->compares = false;
 }
 
-/* May the frame that begins now be elided, as far as its class goes? */
-bool libra_verify_allows(const struct libra_sock *ls);
+/* May the frame that begins now, and is worth it, be elided, as far as its class goes? */
+bool libra_verify_allows(struct libra_sock *ls);
 
 /* Messages that nothing went out for until now are given up; false: none waits */
 bool libra_verify_expire(struct libra_domain *domain);

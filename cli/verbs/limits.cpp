@@ -54,8 +54,8 @@ const Verb verb_limits{
     .details = "BYTES takes K, M or G behind it. At a limit Libra copies; it never stalls.\n"
                "Payload that waits for more than 10 seconds, or stands in the way of other\n"
                "payload at a limit, moves to shared memory, and back to be sent. Past the\n"
-               "limit of that the oldest is dropped: its connection is reset if it is still\n"
-               "to be sent.\n",
+               "limit of that what nobody seems to wait for is dropped: a connection that\n"
+               "sends it all the same is reset.\n",
     .options = options,
     .positionals = {},
     .run = run,

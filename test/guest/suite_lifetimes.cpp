@@ -104,7 +104,8 @@ TEST_CASE("At a limit what waits moves out, and other connections go on without 
         if (!libra_module::plain()) {
             CHECK(eventually([] { return gauge("spilled") > 0; }));
         }
-        rig.expect_savings(get(mega), 4, 5.0);
+        // What waits moves out while others go on, so that some of theirs is copied.
+        rig.expect_savings(get(mega), 4, 25.0);
         for (Waiting& each : clients) {
             rig.faults.add(flaw(each.what(), each.rest()));
         }
@@ -112,42 +113,40 @@ TEST_CASE("At a limit what waits moves out, and other connections go on without 
     }
 }
 
-TEST_CASE("What is too much for shared memory dies, and its connection with it", "[lifetimes]") {
+TEST_CASE("What is too much for shared memory stays where it is, and nobody loses a byte",
+          "[lifetimes]") {
     ::libra::ConfigChange limits;
-    limits.cap_spill = 256 * 1024;
+    limits.cap_spill = 512 * 1024;
     const LimitScope scope(limits);
     for (const ProxyConfig& config : buffering_proxies()) {
         INFO(config.name);
+        limits.cap_domain = config.kind == ProxyKind::nginx ? 2 * mega : mega / 2;
+        const LimitScope narrower(limits);
         Rig rig(config);
         rig.talk({get(100'000)});
-        const Figures before = libra_module::figures();
-        auto clients = several(rig, 8, mega);
-        int whole = 0;
-        if (!libra_module::plain()) {
-            CHECK(eventually(
-                [&] { return (libra_module::figures() - before).counters.at("expired") > 0; }));
-            CHECK(gauge("spilled") <= *limits.cap_spill);
+        {
+            auto clients = several(rig, 12, mega);
+            if (!libra_module::plain()) {
+                CHECK(eventually([] { return gauge("spilled") > 0; }));
+                CHECK(gauge("spilled") <= *limits.cap_spill);
+            }
+            rig.talk({get(200'000), post(200'000)});
+            for (Waiting& each : clients) {
+                rig.faults.add(flaw(each.what(), each.rest()));
+            }
         }
-        for (Waiting& each : clients) {
-            const Reply reply = each.rest();
-            rig.faults.add(reply.wrong);
-            whole += reply.good() ? 1 : 0;
-        }
-        if (!libra_module::plain()) {
-            CHECK(whole < 8);
-        }
-        rig.talk({get(200'000), post(200'000)});
-        rig.finish(Resets::some);
+        rig.finish();
     }
 }
 
 TEST_CASE("After many clients that left nothing is retained and nothing is copied", "[lifetimes]") {
-    ::libra::ConfigChange limits;
-    limits.cap_domain = 4 * mega;
-    limits.cap_spill = mega;
-    const LimitScope scope(limits);
     for (const ProxyConfig& config : buffering_proxies()) {
         INFO(config.name);
+        // nginx holds so much for a client that part of it has to die: after a minute.
+        ::libra::ConfigChange limits;
+        limits.cap_domain = 4 * mega;
+        limits.cap_spill = 16 * mega;
+        const LimitScope scope(limits);
         Rig rig(config);
         rig.talk({get(100'000)});
         in_threads(4, rig.faults, [&](int thread) {
@@ -161,7 +160,8 @@ TEST_CASE("After many clients that left nothing is retained and nothing is copie
             }
         });
         if (!libra_module::plain()) {
-            CHECK(eventually([] { return libra_module::figures().retained == 0; }));
+            CHECK(eventually([] { return libra_module::figures().retained == 0; },
+                             std::chrono::seconds(180)));
             CHECK(gauge("spilled") <= *limits.cap_spill);
         }
         rig.expect_savings(get(mega), 4, 2.0);
