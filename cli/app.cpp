@@ -175,6 +175,14 @@ void Context::print_json(const Json& json) const {
     fmt::print(out, "{}\n", json.dump(2));
 }
 
+ExitCode Context::answer(const Json& json, std::string_view text) const {
+    if (arguments.json())
+        print_json(json);
+    else
+        print(text);
+    return exit_ok;
+}
+
 std::string format_error(const libra::Error& error, bool verbose) {
     std::string text = fmt::format("libractl: {}", error.what());
     if (!error.cure().empty())

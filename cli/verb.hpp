@@ -23,6 +23,8 @@ struct Context {
     void print(std::string_view text) const;
     /// Pretty-printed, with a newline.
     void print_json(const Json& json) const;
+    /// Whichever of the two was asked for; it went well.
+    ExitCode answer(const Json& json, std::string_view text) const;
 };
 
 /// One row of the table of verbs. Failures are exceptions: libra::Error or
@@ -33,12 +35,12 @@ struct Verb {
     /// The arguments behind the name, as in a synopsis.
     std::string_view synopsis;
     /// Paragraphs below the options in the help; may be empty.
-    std::string_view details;
+    std::string_view details = {};
     /// Adds options; null: none but the common ones.
-    void (*options)(po::options_description& options);
+    void (*options)(po::options_description& options) = nullptr;
     /// Names of the options that stand without "--", in order, separated by
     /// blanks; each takes one argument.
-    std::string_view positionals;
+    std::string_view positionals = {};
     ExitCode (*run)(const Context& context);
 };
 

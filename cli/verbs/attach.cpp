@@ -125,17 +125,12 @@ ExitCode run(const Context& context) {
     NeededParser parser(client, spec.parser);
     const libra::AttachReport report = libra::attach(client, spec);
     parser.keep();
-    if (context.arguments.json()) {
-        Json json = report;
-        json["parser_loaded"] = parser.object().has_value();
-        context.print_json(json);
-        return exit_ok;
-    }
+    Json json = report;
+    json["parser_loaded"] = parser.object().has_value();
+    std::string text;
     if (parser.object())
-        context.print(
-            fmt::format("parser {} loaded from {}\n", spec.parser, parser.object()->string()));
-    context.print(format_attach(spec, report));
-    return exit_ok;
+        text = fmt::format("parser {} loaded from {}\n", spec.parser, parser.object()->string());
+    return context.answer(json, text + format_attach(spec, report));
 }
 
 } // namespace
@@ -153,7 +148,6 @@ const Verb verb_attach{
         "All TCP sockets of the process are attached; --lport and --rport choose those that\n"
         "elide. PATH must be absolute or be found from here. BYTES takes K or M behind it.\n",
     .options = options,
-    .positionals = {},
     .run = run,
 };
 

@@ -89,11 +89,7 @@ ExitCode run(const Context& context) {
     if (ids.empty() && !selection.all)
         throw libra::Error(libra::ErrorKind::not_found, 0, selection.text(),
                            "\"libractl policies\" lists them");
-    if (context.arguments.json())
-        context.print_json(Json{{"detached", ids}});
-    else
-        context.print(format_detached(ids));
-    return exit_ok;
+    return context.answer(Json{{"detached", ids}}, format_detached(ids));
 }
 
 } // namespace
@@ -106,7 +102,6 @@ const Verb verb_detach{
                "until its sockets close: its policies show as draining until then, and the\n"
                "same attach brings them back.\n",
     .options = options,
-    .positionals = {},
     .run = run,
 };
 

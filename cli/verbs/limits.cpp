@@ -25,7 +25,6 @@ ExitCode run(const Context& context) {
     const Arguments& arguments = context.arguments;
     constexpr std::uint64_t limit = std::numeric_limits<std::int64_t>::max();
     const libra::ConfigChange change{
-        .enabled = {},
         .cap_total = arguments.size("total", 0, limit),
         .cap_domain = arguments.size("domain", 0, limit),
         .cap_user = arguments.size("user", 0, limit),
@@ -37,11 +36,7 @@ ExitCode run(const Context& context) {
         change.cap_spill)
         client.set_config(change);
     const libra::Config config = client.config();
-    if (arguments.json())
-        context.print_json(Json(config)["limits"]);
-    else
-        context.print(format_limits(config));
-    return exit_ok;
+    return context.answer(Json(config)["limits"], format_limits(config));
 }
 
 } // namespace
@@ -57,7 +52,6 @@ const Verb verb_limits{
                "limit of that what nobody seems to wait for is dropped: a connection that\n"
                "sends it all the same is reset.\n",
     .options = options,
-    .positionals = {},
     .run = run,
 };
 

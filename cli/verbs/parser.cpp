@@ -31,34 +31,24 @@ ExitCode load(const Context& context) {
     libra::Client().config();
     const auto loaded = libra::ParserLoader().load(libra::find_parser_object(name),
                                                    context.arguments.has("replace"));
-    if (context.arguments.json())
-        context.print_json(Json{{"name", loaded.name},
-                                {"object", loaded.object.string()},
-                                {"replaced", loaded.replaced}});
-    else
-        context.print(fmt::format("parser {} {} from {}\n", loaded.name,
-                                  loaded.replaced ? "replaced" : "loaded", loaded.object.string()));
-    return exit_ok;
+    return context.answer(Json{{"name", loaded.name},
+                               {"object", loaded.object.string()},
+                               {"replaced", loaded.replaced}},
+                          fmt::format("parser {} {} from {}\n", loaded.name,
+                                      loaded.replaced ? "replaced" : "loaded",
+                                      loaded.object.string()));
 }
 
 ExitCode unload(const Context& context) {
     const std::string name = required_name(context.arguments);
     libra::Client client;
     libra::ParserLoader().unload(client, name);
-    if (context.arguments.json())
-        context.print_json(Json{{"name", name}});
-    else
-        context.print(fmt::format("parser {} unloaded\n", name));
-    return exit_ok;
+    return context.answer(Json{{"name", name}}, fmt::format("parser {} unloaded\n", name));
 }
 
 ExitCode list(const Context& context) {
     const auto parsers = libra::Client().parsers();
-    if (context.arguments.json())
-        context.print_json(Json(parsers));
-    else
-        context.print(format_parsers(parsers));
-    return exit_ok;
+    return context.answer(Json(parsers), format_parsers(parsers));
 }
 
 ExitCode run(const Context& context) {

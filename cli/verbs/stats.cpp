@@ -56,11 +56,7 @@ ExitCode run(const Context& context) {
     if (seconds)
         throw UsageError("SECONDS needs --watch");
     const libra::Stats stats = libra::Client().stats();
-    if (context.arguments.json())
-        context.print_json(Json(stats));
-    else
-        context.print(format_stats(stats));
-    return exit_ok;
+    return context.answer(Json(stats), format_stats(stats));
 }
 
 } // namespace

@@ -12,14 +12,9 @@ ExitCode run(const Context& context) {
     libra::Client client;
     const libra::Config config = client.config();
     const libra::Stats stats = client.stats();
-    if (context.arguments.json()) {
-        Json json = config;
-        json["stats"] = stats;
-        context.print_json(json);
-    } else {
-        context.print(format_status(config, stats));
-    }
-    return exit_ok;
+    Json json = config;
+    json["stats"] = stats;
+    return context.answer(json, format_status(config, stats));
 }
 
 } // namespace
@@ -28,9 +23,6 @@ const Verb verb_status{
     .name = "status",
     .summary = "show what is loaded, attached and saved",
     .synopsis = "[--json]",
-    .details = {},
-    .options = nullptr,
-    .positionals = {},
     .run = run,
 };
 

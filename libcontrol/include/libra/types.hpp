@@ -180,12 +180,12 @@ struct Config {
 
 /// What to change of the Config; what is not set stays.
 struct ConfigChange {
-    std::optional<bool> enabled;
-    std::optional<std::uint64_t> cap_total;
-    std::optional<std::uint64_t> cap_domain;
-    std::optional<std::uint64_t> cap_user;
-    std::optional<std::uint64_t> cap_sent;
-    std::optional<std::uint64_t> cap_spill;
+    std::optional<bool> enabled = {};
+    std::optional<std::uint64_t> cap_total = {};
+    std::optional<std::uint64_t> cap_domain = {};
+    std::optional<std::uint64_t> cap_user = {};
+    std::optional<std::uint64_t> cap_sent = {};
+    std::optional<std::uint64_t> cap_spill = {};
 };
 
 /// Short lower-case words, the same as in JSON. An unknown number gives
