@@ -26,6 +26,26 @@ void libractl(const std::vector<std::string>& arguments) {
     }
 }
 
+/// New workers or processes take over again and again, and forward as the old ones did.
+void reload_under_load(const ProxyConfig& config, const RigOptions& rig_options) {
+    Rig rig(config, rig_options);
+    std::vector<Exchange> all = mixture();
+    for (Exchange& what : all) {
+        what.close = true;
+    }
+    LoadOptions options;
+    options.excuse_silence = true;
+    Load load(rig, all, options);
+    for (int i = 0; i < 3; ++i) {
+        load.wait_for(6);
+        rig.proxy->reload();
+    }
+    load.wait_for(6);
+    load.stop();
+    rig.expect_savings(get(mega), 2, 2.0);
+    rig.finish();
+}
+
 } // namespace
 
 TEST_CASE("A cap of 256 KB bounds what is retained and stalls nothing", "[control]") {
@@ -196,44 +216,14 @@ TEST_CASE("After a detach another policy takes the listeners over", "[control]")
 
 TEST_CASE("nginx -s reload while transfers run: the new workers forward without copying",
           "[control]") {
-    Rig rig(nginx_large());
-    std::vector<Exchange> all = mixture();
-    for (Exchange& what : all) {
-        what.close = true;
-    }
-    LoadOptions options;
-    options.excuse_silence = true;
-    Load load(rig, all, options);
-    for (int i = 0; i < 3; ++i) {
-        load.wait_for(6);
-        rig.proxy->reload();
-    }
-    load.wait_for(6);
-    load.stop();
-    rig.expect_savings(get(mega), 2, 2.0);
-    rig.finish();
+    reload_under_load(nginx_large(), {});
 }
 
 TEST_CASE("haproxy -sf while transfers run: the new process forwards without copying",
           "[control]") {
-    RigOptions attach;
-    attach.attach.by_executable = true;
-    Rig rig(haproxy_64k(), attach);
-    std::vector<Exchange> all = mixture();
-    for (Exchange& what : all) {
-        what.close = true;
-    }
-    LoadOptions options;
-    options.excuse_silence = true;
-    Load load(rig, all, options);
-    for (int i = 0; i < 3; ++i) {
-        load.wait_for(6);
-        rig.proxy->reload();
-    }
-    load.wait_for(6);
-    load.stop();
-    rig.expect_savings(get(mega), 2, 2.0);
-    rig.finish();
+    RigOptions options;
+    options.attach.by_executable = true;
+    reload_under_load(haproxy_64k(), options);
 }
 
 TEST_CASE("An attach in the middle of a body that contains whole messages", "[control]") {

@@ -1,29 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "control_configuration.hpp"
 #include "haproxy.hpp"
 
 using namespace libra;
 using namespace libra::detail;
 
 namespace {
-
-using Topics = std::vector<std::string>;
-
-Topics refusals(const std::vector<Finding>& findings) {
-    Topics topics;
-    for (const Finding& each : findings) {
-        if (each.severity == Severity::refuse &&
-            std::find(topics.begin(), topics.end(), each.topic) == topics.end())
-            topics.push_back(each.topic);
-    }
-    return topics;
-}
 
 Topics frontend(const std::string& line) {
     return refusals(inspect_haproxy("frontend f\n  " + line + "\n"));
@@ -36,10 +22,7 @@ Topics backend(const std::string& line) {
 } // namespace
 
 TEST_CASE("a plain configuration with control socket, log and DNS gives no reason", "[haproxy]") {
-    std::ifstream file(LIBRA_FIXTURES "/haproxy-plain.cfg");
-    REQUIRE(file.good());
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
-    for (const Finding& each : inspect_haproxy(text))
+    for (const Finding& each : inspect_haproxy(fixture("haproxy-plain.cfg")))
         FAIL_CHECK(each.text);
 }
 

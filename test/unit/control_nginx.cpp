@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "control_configuration.hpp"
 #include "nginx.hpp"
 
 using namespace libra;
 using namespace libra::detail;
 
 namespace {
-
-std::string fixture(const std::string& name) {
-    std::ifstream file(std::string(LIBRA_FIXTURES "/") + name);
-    REQUIRE(file.good());
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 /// A whole configuration with `text` in its http block.
 std::vector<Finding> in_http(const std::string& text) {
@@ -28,19 +21,6 @@ std::vector<Finding> in_http(const std::string& text) {
 std::vector<Finding> in_proxy(const std::string& text) {
     return in_http("server { listen 80; location / { proxy_pass http://origin; " + text + " } }");
 }
-
-/// Topics of the reasons to refuse, in order, each once.
-std::vector<std::string> refusals(const std::vector<Finding>& findings) {
-    std::vector<std::string> topics;
-    for (const Finding& each : findings) {
-        if (each.severity == Severity::refuse &&
-            std::find(topics.begin(), topics.end(), each.topic) == topics.end())
-            topics.push_back(each.topic);
-    }
-    return topics;
-}
-
-using Topics = std::vector<std::string>;
 
 } // namespace
 
