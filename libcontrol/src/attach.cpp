@@ -134,7 +134,7 @@ AttachReport attach(Client& client, const PolicySpec& spec) {
     detail::check_policy(spec);
     AttachReport report;
     const auto pids = processes_of(spec);
-    if (spec.mode == Mode::elide)
+    if (elides(spec.mode))
         report.findings = check_elide(spec, pids);
 
     report.policy = client.add_policy(spec);
@@ -142,7 +142,7 @@ AttachReport attach(Client& client, const PolicySpec& spec) {
     SocketAttacher attacher(client, report);
     attacher.listeners(pids);
     attacher.connections(spec);
-    if (spec.mode == Mode::elide && !spec.accept_risk && !report.failures.empty()) {
+    if (elides(spec.mode) && !spec.accept_risk && !report.failures.empty()) {
         std::vector<Finding> findings;
         for (const std::string& each : report.failures)
             findings.push_back({Severity::refuse, "sockets", each});

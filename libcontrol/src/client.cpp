@@ -2,6 +2,7 @@
 #include <libra/client.hpp>
 
 #include <cerrno>
+#include <utility>
 
 #include <libra/error.hpp>
 
@@ -13,19 +14,22 @@ namespace libra {
 
 class Client::Impl {
 public:
+    explicit Impl(std::unique_ptr<detail::Transport> transport)
+        : transport_(std::move(transport)) {}
+
     detail::Message message(std::uint8_t command, int flags = 0) {
-        return detail::make_message(transport_.family(), command, flags);
+        return detail::make_message(transport_->family(), command, flags);
     }
 
     void run(const detail::Message& message) {
-        detail::request(transport_, message.get(), [](nlmsghdr*) {});
+        detail::request(*transport_, message.get(), [](nlmsghdr*) {});
     }
 
     /// The one answer of a request, parsed.
     template <typename Value>
     Value one(const detail::Message& message, Value (*parse)(const detail::Attributes&)) {
         std::optional<Value> value;
-        detail::request(transport_, message.get(),
+        detail::request(*transport_, message.get(),
                         [&](nlmsghdr* header) { value = parse(detail::Attributes(header)); });
         if (!value)
             throw Error(ErrorKind::failed, EBADMSG, "the kernel's answer is empty");
@@ -36,18 +40,20 @@ public:
     std::vector<Value> list(std::uint8_t command, Value (*parse)(const detail::Attributes&)) {
         std::vector<Value> values;
         detail::dump(
-            transport_, [&] { return message(command, NLM_F_DUMP); },
+            *transport_, [&] { return message(command, NLM_F_DUMP); },
             [&](nlmsghdr* header) { values.push_back(parse(detail::Attributes(header))); },
             [&] { values.clear(); });
         return values;
     }
 
 private:
-    detail::NetlinkTransport transport_;
+    std::unique_ptr<detail::Transport> transport_;
 };
 
 Client::Client()
-    : impl_(std::make_unique<Impl>()) {}
+    : Client(std::make_unique<detail::NetlinkTransport>()) {}
+Client::Client(std::unique_ptr<detail::Transport> transport)
+    : impl_(std::make_unique<Impl>(std::move(transport))) {}
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
@@ -95,6 +101,10 @@ std::vector<Domain> Client::domains() {
 
 std::vector<Parser> Client::parsers() {
     return impl_->list(LIBRA_CMD_PARSER_GET, detail::parse_parser);
+}
+
+std::vector<MessageClass> Client::classes() {
+    return impl_->list(LIBRA_CMD_CLASS_GET, detail::parse_class);
 }
 
 Stats Client::stats() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "codec.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <cerrno>
 #include <new>
@@ -40,6 +41,18 @@ std::vector<Counter> parse_counters(const nlattr* nest, Name name) {
 
 Endpoint parse_endpoint(const Attributes& attributes, int address, int port) {
     return {attributes.address(address), attributes.u16(port)};
+}
+
+/// Labels hold what a peer sent: nothing of it may reach a terminal as a control
+/// sequence, or JSON as bytes that are no text.
+std::string printable(std::string text) {
+    std::replace_if(
+        text.begin(), text.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text;
+}
+
+std::optional<std::uint32_t> optional_u32(const Attributes& attributes, int type) {
+    return attributes.get(type) == nullptr ? std::nullopt : std::optional(attributes.u32(type));
 }
 
 } // namespace
@@ -126,6 +139,12 @@ void check_policy(const PolicySpec& spec) {
     if (spec.threshold < threshold_min || spec.threshold > threshold_max)
         throw invalid(fmt::format("a threshold of {} bytes is out of bounds", spec.threshold),
                       fmt::format("give {} to {} bytes", threshold_min, threshold_max));
+    for (const auto& [name, value] :
+         {std::pair("proof", spec.proof), std::pair("sample", spec.sample)}) {
+        if (value && (*value == 0 || *value > proof_max))
+            throw invalid(fmt::format("a {} of {} messages is out of bounds", name, *value),
+                          fmt::format("give 1 to {}", proof_max));
+    }
 }
 
 void put_policy(nl_msg* message, const PolicySpec& spec) {
@@ -144,6 +163,10 @@ void put_policy(nl_msg* message, const PolicySpec& spec) {
                                 (spec.setsockopt ? std::uint32_t{LIBRA_POLICY_F_SETSOCKOPT} : 0);
     if (flags != 0)
         check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_FLAGS, flags));
+    if (spec.proof)
+        check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_PROOF, *spec.proof));
+    if (spec.sample)
+        check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_SAMPLE, *spec.sample));
 }
 
 void put_config(nl_msg* message, const ConfigChange& change) {
@@ -197,6 +220,8 @@ Policy parse_policy(const Attributes& attributes) {
     policy.accept_risk = (flags & LIBRA_POLICY_F_ACCEPT_RISK) != 0;
     policy.setsockopt = (flags & LIBRA_POLICY_F_SETSOCKOPT) != 0;
     policy.draining = (flags & LIBRA_POLICY_F_DRAINING) != 0;
+    policy.proof = optional_u32(attributes, LIBRA_POLICY_ATTR_PROOF);
+    policy.sample = optional_u32(attributes, LIBRA_POLICY_ATTR_SAMPLE);
     policy.sockets = attributes.u32(LIBRA_POLICY_ATTR_SOCKETS);
     return policy;
 }
@@ -247,6 +272,30 @@ Parser parse_parser(const Attributes& attributes) {
         .users = attributes.u32(LIBRA_PARSER_ATTR_USERS),
         .generation = attributes.u32(LIBRA_PARSER_ATTR_GENERATION),
     };
+}
+
+MessageClass parse_class(const Attributes& attributes) {
+    return {
+        .domain = attributes.u32(LIBRA_CLASS_ATTR_DOMAIN),
+        .pid = attributes.u32(LIBRA_CLASS_ATTR_PID),
+        .side = static_cast<Side>(attributes.u8(LIBRA_CLASS_ATTR_SIDE)),
+        .label = printable(attributes.string(LIBRA_CLASS_ATTR_LABEL)),
+        .for_label = printable(attributes.string(LIBRA_CLASS_ATTR_FOR)),
+        .state = static_cast<ClassState>(attributes.u8(LIBRA_CLASS_ATTR_STATE)),
+        .verbatim = attributes.u64(LIBRA_CLASS_ATTR_VERBATIM),
+        .altered = attributes.u64(LIBRA_CLASS_ATTR_ALTERED),
+        .unforwarded = attributes.u64(LIBRA_CLASS_ATTR_UNFORWARDED),
+        .elided = attributes.u64(LIBRA_CLASS_ATTR_ELIDED),
+        .bytes = attributes.u64(LIBRA_CLASS_ATTR_BYTES),
+        .streak = attributes.u32(LIBRA_CLASS_ATTR_STREAK),
+    };
+}
+
+ClassEvent parse_class_event(const Attributes& attributes) {
+    ClassEvent event;
+    static_cast<MessageClass&>(event) = parse_class(attributes);
+    event.change = static_cast<ClassChange>(attributes.u8(LIBRA_CLASS_ATTR_CHANGE));
+    return event;
 }
 
 Stats parse_stats(const Attributes& attributes) {

@@ -10,6 +10,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <libra/message_class.hpp>
 #include <libra/types.hpp>
 
 /// Translates between netlink attributes and the values of types.hpp. Touches
@@ -56,6 +57,8 @@ Policy parse_policy(const Attributes& attributes);
 Socket parse_socket(const Attributes& attributes);
 Domain parse_domain(const Attributes& attributes);
 Parser parse_parser(const Attributes& attributes);
+MessageClass parse_class(const Attributes& attributes);
+ClassEvent parse_class_event(const Attributes& attributes);
 Stats parse_stats(const Attributes& attributes);
 
 /// Says what is wrong with a policy before the kernel is asked.

@@ -250,9 +250,10 @@ bool Inspection::is_safe() const noexcept {
 }
 
 UnsafeError::UnsafeError(std::vector<Finding> findings)
-    : Error(ErrorKind::unsafe, EPERM, list_reasons(findings),
-            "change the proxy's configuration, attach in mode observe, or accept the risk "
-            "(--accept-risk)")
+    : Error(
+          ErrorKind::unsafe, EPERM, list_reasons(findings),
+          "change the proxy's configuration, attach in mode observe or verify, or accept the risk "
+          "(--accept-risk)")
     , findings_(std::move(findings)) {}
 
 UnsafeError::~UnsafeError() = default;

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <libra/message_class.hpp>
+
 #include "uapi/libra.h"
 
 namespace libra {
@@ -25,6 +27,10 @@ constexpr std::array reset_names{
     "unfinished"sv, "guard"sv, "replay"sv, "opaque-sink"sv, "fault"sv,
 };
 constexpr std::array gate_names{"late"sv, "opaque"sv, "tls"sv, "exited"sv, "unwatched"sv};
+constexpr std::array side_names{"request"sv, "response"sv};
+constexpr std::array class_state_names{"watched"sv, "proven"sv};
+constexpr std::array class_change_names{"none"sv, "proven"sv, "altered"sv, "unforwarded"sv,
+                                        "sink"sv};
 constexpr std::array stat_names{
     "unspec"sv,    "rx_copied"sv,   "rx_elided"sv,     "rx_elidable"sv, "rx_messages"sv,
     "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv, "tx_frames"sv,
@@ -39,9 +45,13 @@ static_assert(mode_names.size() == __LIBRA_MODE_MAX);
 static_assert(state_names.size() == LIBRA_STREAM_DEAD + 1);
 static_assert(reason_names.size() == __LIBRA_REASON_MAX);
 static_assert(reset_names.size() == __LIBRA_RESET_MAX);
+static_assert(class_state_names.size() == LIBRA_CLASS_PROVEN + 1);
+static_assert(class_change_names.size() == LIBRA_CHANGE_SINK + 1);
 static_assert(stat_names.size() == __LIBRA_STAT_MAX);
 static_assert(threshold_min == LIBRA_THRESHOLD_MIN && threshold_max == LIBRA_THRESHOLD_MAX &&
               threshold_default == LIBRA_THRESHOLD_DEFAULT);
+static_assert(proof_default == LIBRA_PROOF_DEFAULT && sample_default == LIBRA_SAMPLE_DEFAULT &&
+              proof_max == LIBRA_PROOF_MAX);
 static_assert(parser_name_max == LIBRA_NAME_MAX - 1 && exe_path_max == LIBRA_PATH_MAX - 1);
 static_assert(gate_late == LIBRA_GATE_LATE && gate_opaque == LIBRA_GATE_OPAQUE &&
               gate_tls == LIBRA_GATE_TLS && gate_exited == LIBRA_GATE_EXITED &&
@@ -70,6 +80,18 @@ std::string to_string(Reason reason) {
 
 std::string to_string(Reset reset) {
     return word(reset_names, static_cast<std::size_t>(reset));
+}
+
+std::string to_string(Side side) {
+    return word(side_names, static_cast<std::size_t>(side));
+}
+
+std::string to_string(ClassState state) {
+    return word(class_state_names, static_cast<std::size_t>(state));
+}
+
+std::string to_string(ClassChange change) {
+    return word(class_change_names, static_cast<std::size_t>(change));
 }
 
 std::vector<std::string> gate_words(std::uint32_t gate) {

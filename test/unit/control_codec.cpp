@@ -35,6 +35,8 @@ TEST_CASE("a policy survives the way through a message", "[codec]") {
     spec.threshold = 65536;
     spec.accept_risk = true;
     spec.setsockopt = true;
+    spec.proof = 8;
+    spec.sample = 16;
     const Message message = make_message(family, LIBRA_CMD_POLICY_ADD, 0);
     put_policy(message.get(), spec);
 
@@ -50,6 +52,8 @@ TEST_CASE("a policy survives the way through a message", "[codec]") {
     CHECK(policy.threshold == 65536);
     CHECK(policy.accept_risk);
     CHECK(policy.setsockopt);
+    CHECK(policy.proof == 8U);
+    CHECK(policy.sample == 16U);
     CHECK_FALSE(policy.draining);
 }
 
@@ -65,6 +69,10 @@ TEST_CASE("what a policy leaves open is not sent", "[codec]") {
     CHECK(attributes.get(LIBRA_POLICY_ATTR_FLAGS) == nullptr);
     CHECK(attributes.get(LIBRA_POLICY_ATTR_ID) == nullptr);
     CHECK(attributes.get(LIBRA_POLICY_ATTR_SOCKETS) == nullptr);
+    CHECK(attributes.get(LIBRA_POLICY_ATTR_PROOF) == nullptr);
+    CHECK(attributes.get(LIBRA_POLICY_ATTR_SAMPLE) == nullptr);
+    CHECK_FALSE(parse_policy(attributes).proof);
+    CHECK_FALSE(parse_policy(attributes).sample);
 }
 
 TEST_CASE("a change of the configuration sends only what is set", "[codec]") {
@@ -182,6 +190,11 @@ TEST_CASE("a policy that makes no sense is refused before the kernel is asked", 
     CHECK(refused([](PolicySpec& spec) { spec.parser = "0123456789abcdef"; }));
     CHECK(refused([](PolicySpec& spec) { spec.threshold = threshold_min - 1; }));
     CHECK(refused([](PolicySpec& spec) { spec.threshold = threshold_max + 1; }));
+    CHECK(refused([](PolicySpec& spec) { spec.proof = 0; }));
+    CHECK(refused([](PolicySpec& spec) { spec.proof = proof_max + 1; }));
+    CHECK(refused([](PolicySpec& spec) { spec.sample = 0; }));
+    CHECK(refused([](PolicySpec& spec) { spec.sample = proof_max + 1; }));
+    CHECK_FALSE(refused([](PolicySpec& spec) { spec.proof = spec.sample = proof_max; }));
 }
 
 TEST_CASE("numbers beyond those that are known have a word", "[codec]") {
@@ -190,6 +203,20 @@ TEST_CASE("numbers beyond those that are known have a word", "[codec]") {
     CHECK(to_string(static_cast<Reason>(200)) == "unknown-200");
     CHECK(mode_from_string("observe") == Mode::observe);
     CHECK_FALSE(mode_from_string("Observe"));
+    for (const Mode mode : {Mode::observe, Mode::elide, Mode::verify, Mode::auto_})
+        CHECK(mode_from_string(to_string(mode)) == mode);
+    CHECK(static_cast<int>(Mode::verify) == LIBRA_MODE_VERIFY);
+    CHECK(static_cast<int>(Mode::auto_) == LIBRA_MODE_AUTO);
+    CHECK(to_string(Mode::auto_) == "auto");
+    CHECK(to_string(Side::request) == "request");
+    CHECK(to_string(Side::response) == "response");
+    CHECK(to_string(static_cast<ClassState>(LIBRA_CLASS_WATCHED)) == "watched");
+    CHECK(to_string(static_cast<ClassState>(LIBRA_CLASS_PROVEN)) == "proven");
+    CHECK(to_string(static_cast<ClassState>(7)) == "unknown-7");
+    CHECK(to_string(static_cast<ClassChange>(LIBRA_CHANGE_PROVEN)) == "proven");
+    CHECK(to_string(static_cast<ClassChange>(LIBRA_CHANGE_ALTERED)) == "altered");
+    CHECK(to_string(static_cast<ClassChange>(LIBRA_CHANGE_UNFORWARDED)) == "unforwarded");
+    CHECK(to_string(static_cast<ClassChange>(LIBRA_CHANGE_SINK)) == "sink");
     CHECK(gate_words(0).empty());
     CHECK(gate_words(gate_late | gate_tls) == std::vector<std::string>{"late", "tls"});
     CHECK(gate_words(gate_exited | gate_unwatched) ==

@@ -7,9 +7,13 @@
 #include <vector>
 
 #include <libra/export.hpp>
+#include <libra/message_class.hpp>
 #include <libra/types.hpp>
 
 namespace libra {
+namespace detail {
+class Transport;
+}
 
 /// Talks to the module over generic netlink. Needs CAP_NET_ADMIN in the initial
 /// user namespace. Not for use by several threads at once.
@@ -20,6 +24,8 @@ class LIBRA_API Client {
 public:
     /// Connects and finds the family.
     Client();
+    /// Over something else than the kernel, for tests.
+    LIBRA_HIDDEN explicit Client(std::unique_ptr<detail::Transport> transport);
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
     Client(const Client&) = delete;
@@ -30,8 +36,8 @@ public:
     void set_config(const ConfigChange& change);
 
     /// Installs a policy and answers its id.
-    /// @throws Error not_found: no such process or parser; invalid: threshold out
-    ///         of bounds, neither pid nor exe, unusable parser name or path
+    /// @throws Error not_found: no such process or parser; invalid: threshold,
+    ///         proof or sample out of bounds, neither pid nor exe, unusable parser name or path
     std::uint32_t add_policy(const PolicySpec& spec);
 
     /// Stops elision for what the policy attached and lets it drain.
@@ -49,6 +55,8 @@ public:
     std::vector<Socket> sockets();
     std::vector<Domain> domains();
     std::vector<Parser> parsers();
+    /// What the modes verify and auto know, of all processes.
+    std::vector<MessageClass> classes();
 
     Stats stats();
 

@@ -3,11 +3,13 @@
 #define LIBRA_JSON_HPP
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <libra/attach.hpp>
 #include <libra/inspect.hpp>
+#include <libra/message_class.hpp>
 #include <libra/types.hpp>
 
 /// How the values look as JSON, for nlohmann::json and ordered_json. Not part of
@@ -18,6 +20,11 @@ namespace libra {
 template <typename Json, typename Value>
 Json json_or_null(const Value& value) {
     return value == Value{} ? Json(nullptr) : Json(value);
+}
+
+template <typename Json, typename Value>
+Json json_or_null(const std::optional<Value>& value) {
+    return value ? Json(*value) : Json(nullptr);
 }
 
 template <typename Json>
@@ -33,7 +40,9 @@ void to_json(Json& json, const Policy& policy) {
                 {"accept_risk", policy.accept_risk},
                 {"setsockopt", policy.setsockopt},
                 {"draining", policy.draining},
-                {"sockets", policy.sockets}};
+                {"sockets", policy.sockets},
+                {"proof", json_or_null<Json>(policy.proof)},
+                {"sample", json_or_null<Json>(policy.sample)}};
 }
 
 template <typename Json>
@@ -76,6 +85,28 @@ void to_json(Json& json, const Domain& domain) {
                 {"peak", domain.peak},
                 {"elided", domain.elided},
                 {"spilled", domain.spilled}};
+}
+
+template <typename Json>
+void to_json(Json& json, const MessageClass& each) {
+    json = Json{{"domain", each.domain},
+                {"pid", json_or_null<Json>(each.pid)},
+                {"side", to_string(each.side)},
+                {"label", each.label},
+                {"for", json_or_null<Json>(each.for_label)},
+                {"state", to_string(each.state)},
+                {"verbatim", each.verbatim},
+                {"altered", each.altered},
+                {"unforwarded", each.unforwarded},
+                {"elided", each.elided},
+                {"bytes", each.bytes},
+                {"streak", each.streak}};
+}
+
+template <typename Json>
+void to_json(Json& json, const ClassEvent& event) {
+    to_json(json, static_cast<const MessageClass&>(event));
+    json["change"] = to_string(event.change);
 }
 
 template <typename Json>

@@ -6,6 +6,7 @@
 #include <libra/client.hpp>
 #include <libra/error.hpp>
 #include <libra/inspect.hpp>
+#include <libra/message_class.hpp>
 #include <libra/parser_loader.hpp>
 #include <libra/process.hpp>
 #include <libra/types.hpp>

@@ -19,7 +19,19 @@ namespace libra {
 enum class Mode : std::uint8_t {
     observe, ///< parse and count, copy everything
     elide,   ///< leave payload in the kernel
+    verify,  ///< copy, and compare what goes out with what came in
+    auto_,   ///< "auto": verify a class of messages first, then elide it
 };
+
+/// True for the modes under which payload may stay in the kernel.
+constexpr bool elides(Mode mode) noexcept {
+    return mode == Mode::elide || mode == Mode::auto_;
+}
+
+/// True for the modes that keep classes of messages, see MessageClass.
+constexpr bool verifies(Mode mode) noexcept {
+    return mode == Mode::verify || mode == Mode::auto_;
+}
 
 /// What is known of one direction of a socket.
 enum class StreamState : std::uint8_t { synced, tunnel, opaque, listen, dead };
@@ -64,6 +76,11 @@ inline constexpr std::uint32_t threshold_min = 512;
 inline constexpr std::uint32_t threshold_max = 64U << 20U;
 inline constexpr std::uint32_t threshold_default = 16384;
 
+/// Of PolicySpec::proof and PolicySpec::sample; their least is 1.
+inline constexpr std::uint32_t proof_default = 32;
+inline constexpr std::uint32_t sample_default = 64;
+inline constexpr std::uint32_t proof_max = 65535;
+
 /// Longest parser name and longest executable path, bytes without NUL.
 inline constexpr std::size_t parser_name_max = 15;
 inline constexpr std::size_t exe_path_max = 255;
@@ -79,6 +96,9 @@ struct PolicySpec {
     std::uint32_t threshold = threshold_default; ///< bytes of payload
     bool accept_risk = false;                    ///< attach in spite of what inspect() finds
     bool setsockopt = false;                     ///< the process may set the ULP itself
+    /// Modes verify and auto; what is not set is the kernel's default.
+    std::optional<std::uint32_t> proof;  ///< messages in a row that prove a class when verbatim
+    std::optional<std::uint32_t> sample; ///< of a proven class one in so many is verified
 };
 
 /// A policy that the kernel holds.
