@@ -52,6 +52,27 @@ NetlinkTransport::NetlinkTransport()
                     "modprobe libra");
 }
 
+void NetlinkTransport::join(const char* group) {
+    const int number = genl_ctrl_resolve_grp(socket_.get(), LIBRA_GENL_NAME, group);
+    if (number < 0)
+        throw Error(ErrorKind::failed, EOPNOTSUPP, "the module sends no events",
+                    "it may be older than this program: compare \"libractl\" and "
+                    "\"libractl --version\"");
+    // Events come in bursts, when every process of a proxy meets the same traffic
+    constexpr int buffer_size = 1 << 20;
+    nl_socket_set_buffer_size(socket_.get(), buffer_size, 0);
+    const int result = nl_socket_add_membership(socket_.get(), number);
+    if (result == -NLE_PERM)
+        throw Error(ErrorKind::no_privilege, EPERM, "events are not for this user",
+                    "run it as root: CAP_NET_ADMIN in the initial user namespace is needed");
+    if (result < 0)
+        fail("cannot receive events", result);
+}
+
+int NetlinkTransport::fd() const noexcept {
+    return nl_socket_get_fd(socket_.get());
+}
+
 void NetlinkTransport::send(nl_msg* message) {
     if (const int result = nl_send_auto(socket_.get(), message); result < 0)
         fail("cannot send to the kernel", result);

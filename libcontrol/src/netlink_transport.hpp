@@ -16,6 +16,11 @@ public:
     /// @throws Error no_module when the kernel does not know the family
     NetlinkTransport();
 
+    /// Has the messages of a multicast group come in too.
+    /// @throws Error no_privilege; failed: the module has no such group
+    void join(const char* group);
+    int fd() const noexcept;
+
     int family() const noexcept override { return family_; }
     void send(nl_msg* message) override;
     std::vector<std::byte> receive() override;

@@ -5,6 +5,7 @@
 #include <libra/attach.hpp>
 #include <libra/client.hpp>
 #include <libra/error.hpp>
+#include <libra/events.hpp>
 #include <libra/inspect.hpp>
 #include <libra/message_class.hpp>
 #include <libra/parser_loader.hpp>
