@@ -26,7 +26,7 @@ enum class Severity {
 
 struct Finding {
     Severity severity = Severity::note;
-    /// "tls", "unix", "quic", "body", "protocol", "sockets" or "unknown"
+    /// "tls", "unix", "quic", "body", "protocol", "sockets", "gate" or "unknown"
     std::string topic;
     /// One line, without a period at its end.
     std::string text;

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <libra/advise.hpp>
 #include <libra/attach.hpp>
 #include <libra/inspect.hpp>
 #include <libra/message_class.hpp>
@@ -159,6 +160,29 @@ void to_json(Json& json, const AttachReport& report) {
                 {"listeners", report.listeners}, {"connections", report.connections},
                 {"already", report.already},     {"failures", report.failures},
                 {"findings", report.findings}};
+}
+
+template <typename Json>
+void to_json(Json& json, const ClassAdvice& each) {
+    json = Json{{"side", to_string(each.side)},
+                {"label", each.label},
+                {"for", json_or_null<Json>(each.for_label)},
+                {"verdict", to_string(each.verdict)},
+                {"small", each.small},
+                {"messages", each.messages},
+                {"altered", each.altered},
+                {"unforwarded", each.unforwarded},
+                {"bytes", each.bytes}};
+}
+
+template <typename Json>
+void to_json(Json& json, const Advice& advice) {
+    json = Json{{"recommendation", to_string(advice.recommendation)},
+                {"messages", advice.messages},
+                {"elidable", advice.elidable},
+                {"bytes", advice.bytes},
+                {"classes", advice.classes},
+                {"findings", advice.findings}};
 }
 
 } // namespace libra

@@ -2,6 +2,7 @@
 #ifndef LIBRA_LIBRA_HPP
 #define LIBRA_LIBRA_HPP
 
+#include <libra/advise.hpp>
 #include <libra/attach.hpp>
 #include <libra/client.hpp>
 #include <libra/error.hpp>
