@@ -17,8 +17,9 @@ namespace libractl {
 namespace {
 
 constexpr std::array verbs{
-    &verb_status,  &verb_attach,  &verb_detach, &verb_on,     &verb_off,    &verb_policies,
-    &verb_sockets, &verb_domains, &verb_stats,  &verb_limits, &verb_parser,
+    &verb_status,   &verb_attach,  &verb_detach,  &verb_on,      &verb_off,
+    &verb_policies, &verb_sockets, &verb_domains, &verb_classes, &verb_events,
+    &verb_stats,    &verb_limits,  &verb_parser,
 };
 
 constexpr std::string_view exit_codes = "Exit codes:\n"
@@ -131,7 +132,7 @@ bool contains(const std::vector<std::string>& list, std::string_view value) {
     return std::find(list.begin(), list.end(), value) != list.end();
 }
 
-int dispatch(std::vector<std::string> arguments, std::FILE* out) {
+int dispatch(std::vector<std::string> arguments, std::FILE* out, std::FILE* err) {
     const bool bare = std::none_of(arguments.begin(), arguments.end(), [](const std::string& each) {
         return each.empty() || each.front() != '-';
     });
@@ -157,7 +158,7 @@ int dispatch(std::vector<std::string> arguments, std::FILE* out) {
         fmt::print(out, "{}", verb_help(verb));
         return exit_ok;
     }
-    return verb.run({parsed, out});
+    return verb.run({parsed, out, err});
 }
 
 int usage_error(std::FILE* err, std::string_view what) {
@@ -201,7 +202,7 @@ std::string format_error(const libra::Error& error, bool verbose) {
 
 int run(const std::vector<std::string>& arguments, std::FILE* out, std::FILE* err) {
     try {
-        const int code = dispatch(arguments, out);
+        const int code = dispatch(arguments, out, err);
         // A full disk or a closed pipe behind standard output is a failure too
         if (std::fflush(out) != 0) {
             fmt::print(err, "libractl: the output cannot be written\n");

@@ -26,6 +26,10 @@ std::string format_flags(const libra::Policy& policy) {
         flags.emplace_back("accept-risk");
     if (policy.setsockopt)
         flags.emplace_back("setsockopt");
+    if (verifies(policy.mode) && policy.proof)
+        flags.push_back(fmt::format("proof={}", *policy.proof));
+    if (verifies(policy.mode) && policy.sample)
+        flags.push_back(fmt::format("sample={}", *policy.sample));
     if (policy.draining)
         flags.emplace_back("draining");
     return flags.empty() ? "-" : fmt::format("{}", fmt::join(flags, ","));
@@ -68,7 +72,7 @@ std::string format_late(const libra::PolicySpec& spec, std::uint32_t connections
         fmt::format("  {} open already: {} copied; savings start with new connections\n",
                     count(connections, "connection was", "connections were"),
                     connections == 1 ? "it is" : "they are");
-    if (spec.mode == libra::Mode::elide)
+    if (libra::elides(spec.mode))
         text += "  their processes elide nothing until they have closed (gate \"late\" in "
                 "\"libractl domains\"); a reload of the proxy closes them\n";
     return text;
@@ -221,6 +225,13 @@ std::string format_attach(const libra::PolicySpec& spec, const libra::AttachRepo
     if (spec.mode == libra::Mode::observe)
         text += "  everything is copied in mode observe; \"libractl stats\" counts the bytes that "
                 "mode elide would leave out (rx_elidable)\n";
+    if (spec.mode == libra::Mode::verify)
+        text +=
+            "  everything is copied in mode verify; \"libractl classes\" shows what went out as "
+            "it came in\n";
+    if (spec.mode == libra::Mode::auto_)
+        text += "  everything is copied until a class of messages is proven; \"libractl classes\" "
+                "shows how far they are\n";
     for (const std::string& each : report.failures)
         text += fmt::format("  not attached: {}\n", each);
     for (const libra::Finding& each : report.findings)

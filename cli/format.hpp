@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <libra/attach.hpp>
+#include <libra/message_class.hpp>
 #include <libra/types.hpp>
 
 /// Text for people. Everything ends in a newline; nothing here touches the
@@ -37,10 +38,16 @@ std::string format_status(const libra::Config& config, const libra::Stats& stats
 std::string format_policies(const std::vector<libra::Policy>& policies);
 std::string format_sockets(const std::vector<libra::Socket>& sockets);
 std::string format_domains(const std::vector<libra::Domain>& domains);
+std::string format_classes(const std::vector<libra::MessageClass>& classes);
+/// One line.
+std::string format_event(const libra::ClassEvent& event);
 std::string format_parsers(const std::vector<libra::Parser>& parsers);
 std::string format_limits(const libra::Config& config);
 std::string format_stats(const libra::Stats& stats);
 std::string format_attach(const libra::PolicySpec& spec, const libra::AttachReport& report);
+
+/// `responses "200 image/png" to "GET"`
+std::string name_class(libra::Side side, const std::string& label, const std::string& for_label);
 
 } // namespace libractl
 

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 struct Context {
     const Arguments& arguments;
     std::FILE* out;
+    std::FILE* err; ///< for progress and warnings; failures are exceptions
 
     void print(std::string_view text) const;
     /// Pretty-printed, with a newline.
@@ -45,8 +46,10 @@ struct Verb {
 };
 
 extern const Verb verb_attach;
+extern const Verb verb_classes;
 extern const Verb verb_detach;
 extern const Verb verb_domains;
+extern const Verb verb_events;
 extern const Verb verb_limits;
 extern const Verb verb_off;
 extern const Verb verb_on;

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <utility>
 
 #include <fmt/format.h>
 #include <libra/attach.hpp>
 #include <libra/client.hpp>
 #include <libra/json.hpp>
-#include <libra/parser_loader.hpp>
 #include <libra/process.hpp>
 
 #include "format.hpp"
+#include "needed_parser.hpp"
 #include "verb.hpp"
 
 namespace libractl {
@@ -25,7 +23,9 @@ void options(po::options_description& options) {
         ("pid,p", value("PID"), "the process and its descendants")                           //
         ("exe", value("PATH"), "all processes that run this executable, now and later")      //
         ("parser", value("NAME"), "what reads the bytes (default http1); loaded if need be") //
-        ("mode", value("MODE"), "observe: copy and count (default); elide: save copies")     //
+        ("mode", value("MODE"), "observe (default), verify, elide or auto: see below")       //
+        ("proof", value("N"), "messages in a row that prove a class (default 32)")           //
+        ("sample", value("N"), "of a proven class verify one in N (default 64)")             //
         ("threshold", value("BYTES"), "least payload that is worth it (default 16K)")        //
         ("lport", value("PORT"), "elide only on sockets with this local port")               //
         ("rport", value("PORT"), "elide only on sockets with this remote port")              //
@@ -44,6 +44,11 @@ std::string executable(const std::string& path) {
     return canonical.string();
 }
 
+std::optional<std::uint32_t> message_count(const Arguments& arguments, const char* option) {
+    const auto value = arguments.number(option, 1, libra::proof_max);
+    return value ? std::optional(static_cast<std::uint32_t>(*value)) : std::nullopt;
+}
+
 libra::PolicySpec read_spec(const Arguments& arguments) {
     libra::PolicySpec spec;
     const auto pid = arguments.pid("pid");
@@ -59,9 +64,13 @@ libra::PolicySpec read_spec(const Arguments& arguments) {
     if (const auto word = arguments.text("mode"); word) {
         const auto mode = libra::mode_from_string(*word);
         if (!mode)
-            throw UsageError(fmt::format("--mode {}: give observe or elide", *word));
+            throw UsageError(fmt::format("--mode {}: give observe, verify, elide or auto", *word));
         spec.mode = *mode;
     }
+    if (!libra::verifies(spec.mode) && (arguments.has("proof") || arguments.has("sample")))
+        throw UsageError("--proof and --sample go with --mode verify or auto");
+    spec.proof = message_count(arguments, "proof");
+    spec.sample = message_count(arguments, "sample");
     spec.threshold = static_cast<std::uint32_t>(
         arguments.size("threshold", libra::threshold_min, libra::threshold_max)
             .value_or(spec.threshold));
@@ -70,51 +79,6 @@ libra::PolicySpec read_spec(const Arguments& arguments) {
     spec.accept_risk = arguments.has("accept-risk");
     return spec;
 }
-
-/// Loads the parser of a policy if it is not there, and takes it away again
-/// unless keep() is called.
-class NeededParser {
-public:
-    NeededParser(libra::Client& client, std::string name)
-        : client_(client)
-        , name_(std::move(name)) {
-        const auto parsers = client.parsers();
-        if (std::any_of(parsers.begin(), parsers.end(),
-                        [&](const libra::Parser& each) { return each.name == name_; }))
-            return;
-        const auto loaded = loader_.load(libra::find_parser_object(name_), false);
-        object_ = loaded.object;
-        if (loaded.name == name_)
-            return;
-        loader_.unload(client_, loaded.name);
-        throw libra::Error(libra::ErrorKind::failed, 0,
-                           fmt::format("{} holds the parser {}, not {}", loaded.object.string(),
-                                       loaded.name, name_),
-                           fmt::format("attach with --parser {}", loaded.name));
-    }
-    NeededParser(const NeededParser&) = delete;
-    NeededParser& operator=(const NeededParser&) = delete;
-    ~NeededParser() {
-        if (kept_ || !object_)
-            return;
-        try {
-            loader_.unload(client_, name_);
-        } catch (const libra::Error&) { // NOLINT(bugprone-empty-catch)
-            // The failure that brought us here is what the user must hear of
-        }
-    }
-
-    void keep() noexcept { kept_ = true; }
-    /// The file that it came from if it was loaded here.
-    const std::optional<fs::path>& object() const noexcept { return object_; }
-
-private:
-    libra::Client& client_;
-    std::string name_;
-    libra::ParserLoader loader_;
-    std::optional<fs::path> object_;
-    bool kept_ = false;
-};
 
 ExitCode run(const Context& context) {
     const libra::PolicySpec spec = read_spec(context.arguments);
@@ -140,9 +104,13 @@ const Verb verb_attach{
     .summary = "attach a process: its sockets that are open, and those to come",
     .synopsis = "(--pid PID | --exe PATH) [OPTION]...",
     .details =
-        "Mode elide first looks at the process, and refuses (exit code 6) when it finds TLS\n"
+        "Mode observe copies everything and counts what could be left out. Verify also compares\n"
+        "what goes out with what came in, for each class of messages (\"libractl classes\").\n"
+        "Elide leaves payload in the kernel. Auto verifies a class of messages first, elides it\n"
+        "after N that went out verbatim, and goes back at the first that did not.\n"
+        "Elide and auto first look at the process, and refuse (exit code 6) when they find TLS\n"
         "in user space, unix sockets or QUIC that carry bodies, or features that read bodies\n"
-        "(compression, caches, filters). For nginx it runs the process's own \"nginx -T\", with\n"
+        "(compression, caches, filters). For nginx they run the process's own \"nginx -T\", with\n"
         "that process's rights. --accept-risk goes on all the same: such bodies may then be\n"
         "corrupted, unless the kernel sees it coming and stops elision itself.\n"
         "All TCP sockets of the process are attached; --lport and --rport choose those that\n"

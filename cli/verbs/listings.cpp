@@ -18,6 +18,18 @@ ExitCode show(const Context& context) {
 
 } // namespace
 
+const Verb verb_classes{
+    .name = "classes",
+    .summary = "list the classes of messages that modes verify and auto know",
+    .synopsis = "[--json]",
+    .details = "A class is what a process is expected to treat alike: messages of one side with\n"
+               "the same label, which is what the parser says of them, and, of responses, the\n"
+               "label of the request. VERBATIM went out as they came in, ALTERED began so and\n"
+               "then differed, UNFORWARDED never went out. Mode auto elides a class once STREAK\n"
+               "has reached the policy's proof, and goes back at the first that differs.\n",
+    .run = show<&libra::Client::classes, format_classes>,
+};
+
 const Verb verb_domains{
     .name = "domains",
     .summary = "list the processes with attached sockets",

@@ -10,7 +10,7 @@ ExitCode set_enabled(const Context& context, bool enabled) {
     libra::Client client;
     client.set_config({.enabled = enabled});
     return context.answer(Json{{"enabled", enabled}},
-                          enabled ? "on: policies in mode elide are in force\n"
+                          enabled ? "on: policies in modes elide and auto are in force\n"
                                   : "off: nothing is elided; connections and policies stay\n");
 }
 

@@ -69,7 +69,7 @@ TEST_CASE("help is there for the whole and for every verb", "[cli]") {
     CHECK(general.err.empty());
     CHECK(call({"--help"}).out == general.out);
     for (const char* verb : {"status", "attach", "detach", "on", "off", "policies", "sockets",
-                             "domains", "stats", "limits", "parser"}) {
+                             "domains", "stats", "limits", "parser", "classes", "events"}) {
         INFO(verb);
         CHECK(general.out.find(std::string("\n  ") + verb + " ") != std::string::npos);
         const Outcome help = call({"help", verb});
@@ -104,6 +104,13 @@ TEST_CASE("wrong usage is exit code 2 and one line", "[cli]") {
              Line{"attach", "--pid", "1", "--lport", "65536"},
              Line{"attach", "--pid", "1", "--parser", "a.b"},
              Line{"attach", "--pi", "1"},
+             Line{"attach", "--pid", "1", "--mode", "auto", "--proof", "0"},
+             Line{"attach", "--pid", "1", "--mode", "auto", "--proof", "65536"},
+             Line{"attach", "--pid", "1", "--mode", "verify", "--sample", "0"},
+             Line{"attach", "--pid", "1", "--mode", "elide", "--proof", "8"},
+             Line{"attach", "--pid", "1", "--sample", "8"},
+             Line{"classes", "surplus"},
+             Line{"events", "surplus"},
              Line{"detach"},
              Line{"detach", "--all", "--id", "1"},
              Line{"limits", "--total", "much"},

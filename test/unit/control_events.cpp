@@ -2,6 +2,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <deque>
 
 #include <catch2/catch_test_macros.hpp>
@@ -11,6 +12,7 @@
 #include <libra/unique_fd.hpp>
 
 #include "event_reader.hpp"
+#include "interrupt.hpp"
 #include "toy_kernel.hpp"
 #include "uapi/libra.h"
 
@@ -136,4 +138,16 @@ TEST_CASE("lost events are counted, and the next ones come", "[events]") {
     REQUIRE(event);
     CHECK(event->domain == 5);
     CHECK(reader.lost() == 1);
+}
+
+TEST_CASE("a signal is heard while somebody listens, and does not end the program", "[events]") {
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        const libractl::Interrupt interrupt;
+        CHECK_FALSE(interrupt.is_raised());
+        CHECK_FALSE(interrupt.wait(5ms));
+        std::raise(signal);
+        CHECK(interrupt.is_raised());
+        CHECK(interrupt.wait(1min));
+        CHECK(wait_readable(-1, 1min, interrupt.fd()) == Wait::stopped);
+    }
 }

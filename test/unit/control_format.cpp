@@ -78,11 +78,22 @@ TEST_CASE("policies as text and JSON", "[format]") {
                     "accept-risk,draining"));
     const Json json = policy;
     CHECK(json["pid"].is_null());
+    CHECK(json["proof"].is_null());
+    CHECK(json["sample"].is_null());
     CHECK(json["exe"] == "/usr/sbin/nginx");
     CHECK(json["lport"] == 80);
     CHECK(json["rport"].is_null());
     CHECK(json["threshold"] == 16384);
     CHECK(json["draining"] == true);
+    policy.proof = 8;
+    policy.sample = 16;
+    CHECK(has(libractl::format_policies({policy}), "accept-risk,draining"));
+    policy.mode = Mode::auto_;
+    CHECK(has(libractl::format_policies({policy}), "auto"));
+    CHECK(has(libractl::format_policies({policy}), "accept-risk,proof=8,sample=16,draining"));
+    CHECK(Json(policy)["mode"] == "auto");
+    CHECK(Json(policy)["proof"] == 8);
+    CHECK(Json(policy)["sample"] == 16);
 }
 
 TEST_CASE("domains and parsers as text and JSON", "[format]") {
@@ -159,6 +170,15 @@ TEST_CASE("attach says what it did", "[format]") {
     CHECK_FALSE(has(elide, "rx_elidable"));
     CHECK(has(elide, "risk accepted: reason\n"));
     CHECK(has(elide, "note: fact\n"));
+    CHECK_FALSE(has(elide, "libractl classes"));
+    report.connections = 4;
+    spec.mode = Mode::auto_;
+    CHECK(has(libractl::format_attach(spec, report), "mode auto"));
+    CHECK(has(libractl::format_attach(spec, report), "gate \"late\""));
+    CHECK(has(libractl::format_attach(spec, report), "until a class of messages is proven"));
+    spec.mode = Mode::verify;
+    CHECK(has(libractl::format_attach(spec, report), "copied in mode verify"));
+    CHECK_FALSE(has(libractl::format_attach(spec, report), "gate \"late\""));
     const Json json = report;
     CHECK(json["policy"] == 3);
     CHECK(json["findings"][0] ==
