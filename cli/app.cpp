@@ -17,9 +17,9 @@ namespace libractl {
 namespace {
 
 constexpr std::array verbs{
-    &verb_status,   &verb_attach,  &verb_detach,  &verb_on,      &verb_off,
-    &verb_policies, &verb_sockets, &verb_domains, &verb_classes, &verb_events,
-    &verb_stats,    &verb_limits,  &verb_parser,
+    &verb_status, &verb_advise,   &verb_attach,  &verb_detach,  &verb_on,
+    &verb_off,    &verb_policies, &verb_sockets, &verb_domains, &verb_classes,
+    &verb_events, &verb_stats,    &verb_limits,  &verb_parser,
 };
 
 constexpr std::string_view exit_codes = "Exit codes:\n"

@@ -45,6 +45,18 @@ std::optional<std::uint64_t> Arguments::size(const char* option, std::uint64_t l
     return value;
 }
 
+std::optional<std::uint64_t> Arguments::seconds(const char* option, std::uint64_t least,
+                                                std::uint64_t limit) const {
+    const auto given = text(option);
+    if (!given)
+        return std::nullopt;
+    const auto value = parse_duration(*given, limit);
+    if (!value || *value < least)
+        throw UsageError(fmt::format("--{} {}: give {} to {} seconds, with s, m or h if you like",
+                                     option, *given, least, limit));
+    return value;
+}
+
 std::optional<std::uint16_t> Arguments::port(const char* option) const {
     const auto value = number(option, 1, std::numeric_limits<std::uint16_t>::max());
     return value ? std::optional(static_cast<std::uint16_t>(*value)) : std::nullopt;

@@ -36,6 +36,8 @@ public:
                                         std::uint64_t limit) const;
     std::optional<std::uint64_t> size(const char* option, std::uint64_t least,
                                       std::uint64_t limit) const;
+    std::optional<std::uint64_t> seconds(const char* option, std::uint64_t least,
+                                         std::uint64_t limit) const;
     std::optional<std::uint16_t> port(const char* option) const;
     std::optional<std::uint32_t> pid(const char* option) const;
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <libra/advise.hpp>
 #include <libra/attach.hpp>
 #include <libra/message_class.hpp>
 #include <libra/types.hpp>
@@ -48,6 +49,22 @@ std::string format_attach(const libra::PolicySpec& spec, const libra::AttachRepo
 
 /// `responses "200 image/png" to "GET"`
 std::string name_class(libra::Side side, const std::string& label, const std::string& for_label);
+
+/// How a process was watched for an advice.
+struct Watched {
+    std::uint32_t pid = 0;        ///< that was asked for
+    libra::PolicySpec spec;       ///< of the policy that watched
+    std::uint32_t found = 0;      ///< its id, if it was there before
+    std::uint64_t seconds = 0;    ///< 0: not at all, what the policy had seen was read
+    std::uint32_t processes = 0;  ///< that were watched
+    std::uint32_t late = 0;       ///< connections that were open already, and so not compared
+    std::uint32_t unattached = 0; ///< sockets that could not be attached
+};
+
+/// The command line that follows from an advice; empty when there is nothing to do.
+std::string recommend_command(const libra::Advice& advice, const Watched& watched);
+/// What would be gained, what must not be elided, and the recommended command.
+std::string format_advice(const libra::Advice& advice, const Watched& watched);
 
 } // namespace libractl
 

@@ -42,6 +42,18 @@ std::optional<std::uint64_t> parse_size(std::string_view text, std::uint64_t lim
     return value ? std::optional(*value << shift) : std::nullopt;
 }
 
+std::optional<std::uint64_t> parse_duration(std::string_view text, std::uint64_t limit) noexcept {
+    std::uint64_t unit = 1;
+    if (text.ends_with('m'))
+        unit = 60;
+    else if (text.ends_with('h'))
+        unit = 3600;
+    if (unit != 1 || text.ends_with('s'))
+        text.remove_suffix(1);
+    const auto value = parse_number(text, limit / unit);
+    return value ? std::optional(*value * unit) : std::nullopt;
+}
+
 std::string format_size(std::uint64_t bytes) {
     constexpr std::string_view units = "KMGTPE";
     if (bytes < 1024)

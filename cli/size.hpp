@@ -16,6 +16,9 @@ std::optional<std::uint64_t> parse_number(std::string_view text, std::uint64_t l
 /// 1024), at most `limit` bytes.
 std::optional<std::uint64_t> parse_size(std::string_view text, std::uint64_t limit) noexcept;
 
+/// Seconds: a number with an optional s, m or h, at most `limit` seconds.
+std::optional<std::uint64_t> parse_duration(std::string_view text, std::uint64_t limit) noexcept;
+
 /// "512", "16.0K", "1.5M": at most one digit behind the point, powers of 1024.
 std::string format_size(std::uint64_t bytes);
 

@@ -45,6 +45,7 @@ struct Verb {
     ExitCode (*run)(const Context& context);
 };
 
+extern const Verb verb_advise;
 extern const Verb verb_attach;
 extern const Verb verb_classes;
 extern const Verb verb_detach;

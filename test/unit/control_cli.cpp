@@ -68,8 +68,9 @@ TEST_CASE("help is there for the whole and for every verb", "[cli]") {
     CHECK(general.code == 0);
     CHECK(general.err.empty());
     CHECK(call({"--help"}).out == general.out);
-    for (const char* verb : {"status", "attach", "detach", "on", "off", "policies", "sockets",
-                             "domains", "stats", "limits", "parser", "classes", "events"}) {
+    for (const char* verb :
+         {"status", "attach", "detach", "on", "off", "policies", "sockets", "domains", "stats",
+          "limits", "parser", "advise", "classes", "events"}) {
         INFO(verb);
         CHECK(general.out.find(std::string("\n  ") + verb + " ") != std::string::npos);
         const Outcome help = call({"help", verb});
@@ -109,6 +110,12 @@ TEST_CASE("wrong usage is exit code 2 and one line", "[cli]") {
              Line{"attach", "--pid", "1", "--mode", "verify", "--sample", "0"},
              Line{"attach", "--pid", "1", "--mode", "elide", "--proof", "8"},
              Line{"attach", "--pid", "1", "--sample", "8"},
+             Line{"advise"},
+             Line{"advise", "--pid", "0"},
+             Line{"advise", "--pid", "1", "--for", "0"},
+             Line{"advise", "--pid", "1", "--for", "soon"},
+             Line{"advise", "--pid", "1", "--for", "169h"},
+             Line{"advise", "--pid", "1", "--parser", "a.b"},
              Line{"classes", "surplus"},
              Line{"events", "surplus"},
              Line{"detach"},

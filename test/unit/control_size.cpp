@@ -7,6 +7,7 @@
 #include "size.hpp"
 
 using libractl::format_size;
+using libractl::parse_duration;
 using libractl::parse_number;
 using libractl::parse_size;
 
@@ -50,4 +51,19 @@ TEST_CASE("sizes are written with one digit behind the point", "[size]") {
     CHECK(format_size(1536) == "1.5K");
     CHECK(format_size((1U << 20U) - 1) == "1.0M");
     CHECK(format_size(most) == "16.0E");
+}
+
+TEST_CASE("durations are seconds, with s, m or h", "[size]") {
+    CHECK(parse_duration("60", 100) == 60U);
+    CHECK(parse_duration("60s", 100) == 60U);
+    CHECK(parse_duration("2m", 120) == 120U);
+    CHECK(parse_duration("1h", 3600) == 3600U);
+    CHECK_FALSE(parse_duration("101", 100));
+    CHECK_FALSE(parse_duration("3m", 179));
+    CHECK_FALSE(parse_duration("18446744073709551615h", ~0ULL));
+    CHECK_FALSE(parse_duration("", 100));
+    CHECK_FALSE(parse_duration("s", 100));
+    CHECK_FALSE(parse_duration("1ms", 100));
+    CHECK_FALSE(parse_duration("-1", 100));
+    CHECK_FALSE(parse_duration("1d", 100));
 }
