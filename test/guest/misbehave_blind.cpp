@@ -9,14 +9,18 @@ namespace {
 /// Between two markers, and one of them whole.
 constexpr std::uint64_t in_sight = 4096 + 2 * 16;
 
-/// A piece of a placeholder, continued over the output's own framing.
+/// A piece of a placeholder. With its token, what follows in the next chunk belongs to it.
 struct Fragment {
     Placeholder of{};
     std::uint64_t begin = 0; ///< in what was received
     std::uint64_t end = 0;
     std::uint64_t at = 0; ///< in the output
 
-    bool blind() const { return end - begin != of.size && end != begin && end - begin < in_sight; }
+    bool has_token() const { return begin == of.from; }
+    bool blind() const {
+        const std::uint64_t size = end - begin;
+        return size != 0 && size != of.size && size < in_sight;
+    }
 };
 
 } // namespace
@@ -41,7 +45,8 @@ first_blind_spot(const Output& output,
                 if (begin >= end) {
                     continue;
                 }
-                if (open.of.size != 0 && open.of.from == place.from && open.end == begin) {
+                if (open.end == begin && open.of.from == place.from && open.has_token() &&
+                    open.begin != open.end) {
                     open.end = end;
                     continue;
                 }
