@@ -112,9 +112,8 @@ std::string describe_trouble(const libra::ClassAdvice& each) {
         text += fmt::format("{}{} of {} never sent on as they came: read, cached, "
                             "compressed or dropped here",
                             text.empty() ? "" : "; ", each.unforwarded, each.messages);
-    // The module cannot know whose answer it was that never went out
-    if (each.verdict == Verdict::unforwarded && each.side == libra::Side::response &&
-        each.for_label.empty())
+    // The module knows whose answer it was only when it went out as it came in
+    if (each.side == libra::Side::response && each.for_label.empty())
         text += "; which requests they answered is not known";
     if (each.verdict == Verdict::mixed)
         text += "; the others went out as they came in, and nothing tells which will";

@@ -96,14 +96,19 @@ TEST_CASE("what is too small, and whose answers are not known, is said", "[forma
     advice.classes = {
         {Side::response, "200 json", "GET", Verdict::verbatim, true, 50, 0, 0, 5000},
         {Side::response, "200 html", "", Verdict::unforwarded, false, 9, 0, 9, 0},
+        {Side::response, "200 css", "", Verdict::altered, false, 8, 8, 0, 0},
+        {Side::request, "post", "", Verdict::altered, false, 7, 7, 0, 0},
     };
-    advice.messages = 59;
+    advice.messages = 74;
     const std::string text = libractl::format_advice(advice, watched_12());
     CHECK(has(text,
-              "would be gained: nothing, of 59 messages\n"
+              "would be gained: nothing, of 74 messages\n"
               "  responses \"200 json\" to \"GET\": 50 messages, 4.9K; below the threshold of "
               "16.0K on average, and so copied\n"));
     CHECK(has(text, "dropped here; which requests they answered is not known\n"));
+    CHECK(has(text, "8 of 8 altered: the process changes these bodies: compression, filters; which "
+                    "requests they answered is not known\n"));
+    CHECK(has(text, "7 of 7 altered: the process changes these bodies: compression, filters\n"));
 }
 
 TEST_CASE("nothing seen is said", "[format]") {
