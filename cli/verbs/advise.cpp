@@ -149,17 +149,12 @@ ExitCode run(const Context& context) {
     libra::Evidence evidence = trial.evidence();
     evidence.findings = inspection.findings;
     const libra::Advice advice = libra::advise(evidence);
-    if (!arguments.json()) {
-        context.print(format_advice(advice, watched));
-        return exit_ok;
-    }
     Json json{{"pid", watched.pid},
               {"policy", libra::json_or_null<Json>(watched.found)},
               {"seconds", watched.seconds}};
     json.update(Json(advice));
     json["command"] = libra::json_or_null<Json>(recommend_command(advice, watched));
-    context.print_json(json);
-    return exit_ok;
+    return context.answer(json, format_advice(advice, watched));
 }
 
 } // namespace
@@ -177,7 +172,6 @@ const Verb verb_advise{
         "detached first. Only what passes meanwhile is seen: take a time with usual traffic,\n"
         "15 seconds at least, since it takes 10 to know what is never sent on.\n",
     .options = options,
-    .positionals = {},
     .run = run,
 };
 
