@@ -72,7 +72,7 @@ static bool spill_make_room(struct libra_domain *domain, u32 len)
 	return true;
 }
 
-/* The pages are given back by who puts @payload, when it has moved */
+/* @payload, which the caller holds, has moved when this answers 0, or is in use */
 static int spill_out(struct libra_payload *payload)
 {
 	struct file *file;
