@@ -51,6 +51,17 @@ T check(T result, const std::string& what) {
     return result;
 }
 
+/// A system call, said again when it was interrupted: io_uring's work for a task ends its other
+/// calls early, those that have a time limit with EINTR (signal(7)).
+template <typename Call>
+auto uninterrupted(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) {
+        result = call();
+    }
+    return result;
+}
+
 /// The two ends of a pipe.
 struct Pipe {
     Fd read;

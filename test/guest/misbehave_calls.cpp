@@ -43,7 +43,8 @@ void Waiter::wait(Dice& dice) {
         ready = check(::poll(&one, 1, hang_ms), "poll");
     } else {
         epoll_event event{};
-        ready = check(::epoll_wait(way == 1 ? level_.get() : edge_.get(), &event, 1, hang_ms),
+        const int set = way == 1 ? level_.get() : edge_.get();
+        ready = check(uninterrupted([&] { return ::epoll_wait(set, &event, 1, hang_ms); }),
                       "epoll_wait");
     }
     if (ready == 0) {

@@ -141,7 +141,7 @@ ssize_t Reader::one_call(Call& call, int flags, Dice& dice) {
 
 void Reader::plain(Call& call, Dice& dice) {
     way_ = "plain";
-    took(call, one_call(call, 0, dice));
+    took(call, uninterrupted([&] { return one_call(call, 0, dice); }));
 }
 
 /// Without blocking: EAGAIN only when nothing is there.

@@ -63,23 +63,29 @@ std::size_t Writer::took(ssize_t got, std::size_t size, bool blocking) {
     return count;
 }
 
-std::size_t Writer::blocking(std::vector<iovec>& spans, int flags, Dice& dice) {
-    way_ = "blocking";
-    const std::size_t size = length_of(spans);
+/// One of the system calls that do the same.
+ssize_t Writer::one_call(std::vector<iovec>& spans, int flags, Dice& dice) {
     msghdr message{};
     message.msg_iov = spans.data();
     message.msg_iovlen = spans.size();
     const auto way = dice.between(0, flags == 0 ? 3 : 1);
     if (way == 2) {
-        return took(::writev(fd_, spans.data(), static_cast<int>(spans.size())), size, true);
+        return ::writev(fd_, spans.data(), static_cast<int>(spans.size()));
     }
     if (spans.size() == 1 && way == 1) {
-        return took(::send(fd_, spans[0].iov_base, size, flags), size, true);
+        return ::send(fd_, spans[0].iov_base, spans[0].iov_len, flags);
     }
     if (spans.size() == 1 && way == 3) {
-        return took(::write(fd_, spans[0].iov_base, size), size, true);
+        return ::write(fd_, spans[0].iov_base, spans[0].iov_len);
     }
-    return took(::sendmsg(fd_, &message, flags), size, true);
+    return ::sendmsg(fd_, &message, flags);
+}
+
+std::size_t Writer::blocking(std::vector<iovec>& spans, int flags, Dice& dice) {
+    way_ = "blocking";
+    const ssize_t got = uninterrupted([&] { return one_call(spans, flags, dice); });
+    // a ring's work may interrupt it when it has taken something
+    return took(got, length_of(spans), uring_ == nullptr);
 }
 
 /// Without blocking; a socket that is ready takes something.

@@ -25,6 +25,7 @@ public:
 
 private:
     std::size_t took(ssize_t got, std::size_t size, bool blocking);
+    ssize_t one_call(std::vector<iovec>& spans, int flags, Dice& dice);
     std::size_t blocking(std::vector<iovec>& spans, int flags, Dice& dice);
     std::size_t impatient(std::vector<iovec>& spans, int flags, Dice& dice);
     std::size_t several(std::vector<iovec>& spans, int flags);

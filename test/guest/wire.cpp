@@ -213,7 +213,9 @@ Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t por
     if (options.sndbuf != 0) {
         ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUF, &options.sndbuf, sizeof(int));
     }
-    check(::connect(fd.get(), reinterpret_cast<sockaddr*>(&where), size),
+    // said again, it waits for what goes on
+    const auto* name = reinterpret_cast<const sockaddr*>(&where);
+    check(uninterrupted([&] { return ::connect(fd.get(), name, size); }),
           "connect to " + endpoint(address, port));
     return fd;
 }
