@@ -3,11 +3,11 @@
 
 #include "cursor.h"
 #include "payload.h"
+#include "send.h"
 #include "sock.h"
 #include "spill.h"
 #include "stats.h"
 #include "trace.h"
-#include "tx.h"
 
 void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
 {
@@ -56,7 +56,7 @@ static int cursor_part(struct libra_sock *ls, u32 len, int flags)
 		      payload->nr_segs - tx->cursor_seg,
 		      payload->len - tx->cursor_seg_off);
 	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
-	return libra_tx_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
+	return libra_send_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
 }
 
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)

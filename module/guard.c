@@ -10,8 +10,8 @@
 #include "guard.h"
 #include "overlay.h"
 #include "place.h"
+#include "send.h"
 #include "sock.h"
-#include "tx.h"
 
 /* Would a marker leave with these bytes, whole or all but its end? */
 static bool guard_sees(struct libra_stream *stream, const struct iov_iter *from, size_t len)
@@ -33,7 +33,7 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 
 	do {
 		if (ret == -EAGAIN)
-			ret = libra_tx_wait(ls->sk, timeo, true);
+			ret = libra_send_wait(ls->sk, timeo, true);
 		if (ret)
 			return ret;
 		mutex_lock(&ls->tx.lock);
@@ -68,7 +68,7 @@ int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 	if (ret <= 0)
 		return ret;
 	mutex_lock(&ls->tx.lock);
-	libra_tx_copied(ls, ret);
+	libra_send_copied(ls, ret);
 	if (READ_ONCE(libra_ever_elided))
 		libra_tail_search_iter(&stream->tail, &from, ret);
 	mutex_unlock(&ls->tx.lock);

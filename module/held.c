@@ -11,8 +11,8 @@
 
 #include "cursor.h"
 #include "held.h"
+#include "send.h"
 #include "sock.h"
-#include "tx.h"
 
 /* A false beginning, one byte in most cases, must not delay data noticeably */
 #define HELD_JIFFIES	(1 + HZ / 500)
@@ -137,7 +137,7 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 			ret = libra_cursor_send(ls, held->token - held->sent,
 						flags | MSG_MORE);
 		else
-			ret = libra_tx_bytes(ls, held->bytes + held->sent,
+			ret = libra_send_bytes(ls, held->bytes + held->sent,
 					     held->len - held->sent, flags);
 		if (ret < 0)
 			return ret;

@@ -478,18 +478,51 @@ static bool payload_verify_one(const struct libra_payload *payload, u32 at,
 	return !memcmp(seen, (u8 *)&marker + from - at, to - from);
 }
 
+/*
+ * Behind the last marker of a run, which ends at @seen, nothing tells where its
+ * bytes belong, unless one of the markers that follow comes too early: something
+ * was left out before it. Those of other payload are what the memory held before.
+ */
+static bool payload_verify_tail(const struct libra_payload *payload, u32 offset,
+				u32 seen, u32 len, const struct iov_iter *iter)
+{
+	u32 from = max(seen - offset, len - min_t(u32, len, LIBRA_MARKER_STEP));
+	size_t to = min_t(size_t, iov_iter_count(iter), len + 2 * LIBRA_MARKER_STEP);
+	struct iov_iter it = *iter;
+	struct libra_marker marker;
+	size_t at;
+
+	iov_iter_advance(&it, from);
+	while (libra_marker_search_iter(&it, to - from, &at, &marker) == LIBRA_FOUND_MARKER) {
+		from += at;
+		if (libra_marker_id(&marker) == payload->id &&
+		    (from < len || offset + from < libra_marker_offset(&marker)))
+			return false;
+		from += LIBRA_MARKER_LEN;
+		iov_iter_advance(&it, at + LIBRA_MARKER_LEN);
+	}
+	return true;
+}
+
 bool libra_payload_verify(const struct libra_payload *payload, u32 offset,
 			  u32 len, const struct iov_iter *iter)
 {
 	unsigned long step = offset / LIBRA_MARKER_STEP;
 	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
+	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
 
 	if (!payload_verify_one(payload, 0, offset, len, iter))
 		return false;
-	for_each_set_bit_from(step, payload->marked, steps)
+	for_each_set_bit_from(step, payload->marked, steps) {
 		if (!payload_verify_one(payload, step * LIBRA_MARKER_STEP,
 					offset, len, iter))
 			return false;
-	return payload_verify_one(payload, payload->len - LIBRA_MARKER_LEN,
-				  offset, len, iter);
+		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
+	}
+	if (!payload_verify_one(payload, end, offset, len, iter))
+		return false;
+	seen = max(seen, offset);
+	if (offset + len > end || seen >= offset + len)
+		return true;
+	return payload_verify_tail(payload, offset, seen, len, iter);
 }

@@ -23,6 +23,7 @@
 #include "overlay.h"
 #include "payload.h"
 #include "place.h"
+#include "send.h"
 #include "sock.h"
 #include "stats.h"
 #include "tx.h"
@@ -30,6 +31,8 @@
 
 /* Copied payload is searched and sent in parts of this size */
 #define PART_MAX	(128 << 10)
+/* How far behind a part is searched: a marker interval, framed in small chunks */
+#define AHEAD_MAX	(32 << 10)
 
 struct tx_call {
 	struct libra_sock *ls;
@@ -37,43 +40,10 @@ struct tx_call {
 	struct libra_domain *domain;
 	struct iov_iter *from;
 	int flags;		/* for each part; the last one's MSG_MORE and MSG_EOR */
+	size_t unseen;		/* how many of its last bytes were not searched ahead */
 };
 
 /* ---- parts ---- */
-
-int libra_tx_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
-		  int flags)
-{
-	struct msghdr msg = {
-		.msg_iter = *part,
-		/* a signal is for the whole write, see tx_answer() */
-		.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL,
-	};
-
-	if (flags & MSG_MORE)
-		msg.msg_flags &= ~MSG_EOR;
-	iov_iter_truncate(&msg.msg_iter, len);
-	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
-}
-
-void libra_tx_copied(struct libra_sock *ls, u32 len)
-{
-	WRITE_ONCE(ls->tx.stream.copied, ls->tx.stream.copied + len);
-	libra_count_add(LIBRA_STAT_TX_COPIED, len);
-}
-
-int libra_tx_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
-{
-	struct kvec vec = { .iov_base = (void *)bytes, .iov_len = len };
-	struct iov_iter part;
-	int ret;
-
-	iov_iter_kvec(&part, ITER_SOURCE, &vec, 1, len);
-	ret = libra_tx_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
-	if (ret > 0)
-		libra_tx_copied(ls, ret);
-	return ret;
-}
 
 /* Flags of a part of @len bytes: all but the last go out with MSG_MORE */
 static int tx_flags(const struct tx_call *call, size_t len)
@@ -86,13 +56,13 @@ static int tx_copy(struct tx_call *call, size_t len)
 {
 	int ret;
 
-	ret = libra_tx_part(call->ls, call->from, len, tx_flags(call, len));
+	ret = libra_send_part(call->ls, call->from, len, tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
 	libra_stream_payload(call->stream, ret);
 	libra_verify_sent(call->ls, call->from, ret);
 	iov_iter_advance(call->from, ret);
-	libra_tx_copied(call->ls, ret);
+	libra_send_copied(call->ls, ret);
 	return ret;
 }
 
@@ -204,7 +174,7 @@ static int tx_metadata(struct tx_call *call)
 	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
 		ret = tx_hold_metadata(call, bytes, len, whole ? &frame : NULL);
 	if (!ret)
-		ret = libra_tx_bytes(ls, bytes, len, tx_flags(call, len));
+		ret = libra_send_bytes(ls, bytes, len, tx_flags(call, len));
 	if (ret > 0)
 		iov_iter_advance(call->from, ret);
 	if (whole && ret == len) {
@@ -264,15 +234,6 @@ static bool tx_body_goes_on(const struct tx_call *call, u32 len)
 	return !(tp->nonagle & TCP_NAGLE_OFF);
 }
 
-/* Lets go what MSG_MORE kept back for a part that does not come */
-static void tx_uncork(struct libra_sock *ls)
-{
-	struct socket *sock = ls->sk->sk_socket;
-
-	if (sock && ls->overlay->lower_ops->splice_eof)
-		ls->overlay->lower_ops->splice_eof(sock);
-}
-
 static int tx_reuse(struct tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
@@ -295,7 +256,7 @@ static int tx_reuse(struct tx_call *call)
 	/* the last ACK may have come meanwhile: nothing would push it */
 	if (flags & ~call->flags & MSG_MORE && iov_iter_count(call->from) == len &&
 	    !READ_ONCE(tcp_sk(call->ls->sk)->packets_out))
-		tx_uncork(call->ls);
+		libra_send_push(call->ls);
 	iov_iter_advance(call->from, ret);
 	libra_stream_payload(stream, ret);
 	if (tx->cursor && !libra_stream_in_payload(stream))
@@ -382,6 +343,31 @@ static bool tx_leaked(struct tx_call *call)
 	       libra_held_leaked(held, bytes, len);
 }
 
+/*
+ * A slice of a placeholder, copied and framed anew, may hold its first marker
+ * behind this part. Its offset says so: from the token, if that were part of
+ * this call, it would be less far. (The token itself may be cut by framing.)
+ */
+static bool tx_cut_ahead(struct tx_call *call, size_t len)
+{
+	size_t left = iov_iter_count(call->from), from = len, at;
+	struct iov_iter it = *call->from;
+	struct libra_marker marker;
+	enum libra_found found;
+
+	if (left <= len)
+		return false;
+	if (left > call->unseen)
+		from = max(from, left - call->unseen);
+	if (from >= min(left, len + AHEAD_MAX))
+		return false;
+	from -= min_t(size_t, from, LIBRA_MARKER_LEN - 1);
+	iov_iter_advance(&it, from);
+	found = libra_marker_search_iter(&it, min(left, len + AHEAD_MAX) - from, &at, &marker);
+	call->unseen = left - from - at;
+	return found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker) > from + at;
+}
+
 static int tx_payload(struct tx_call *call)
 {
 	struct libra_marker marker;
@@ -399,6 +385,8 @@ static int tx_payload(struct tx_call *call)
 		return -EFAULT;
 	/* the bytes before it belong to a placeholder too */
 	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
+	if (found == LIBRA_FOUND_NONE && tx_cut_ahead(call, len))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (found == LIBRA_FOUND_NONE || at) {
 		if (call->domain && libra_place_cut(call->domain, call->from, at))
@@ -452,20 +440,6 @@ static int tx_steps(struct tx_call *call, size_t *done)
 	return 0;
 }
 
-int libra_tx_wait(struct sock *sk, long *timeo, bool stuck)
-{
-	int err = 0;
-
-	lock_sock(sk);
-	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
-		err = sk_stream_wait_connect(sk, timeo);
-	else if (stuck || !sk_stream_memory_free(sk))
-		err = sk_stream_wait_memory(sk, timeo);
-	release_sock(sk);
-	/* what is wrong with the connection the next part says better */
-	return err == -EPIPE ? 0 : err;
-}
-
 static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 {
 	struct libra_sock *ls = call->ls;
@@ -480,13 +454,13 @@ static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 			break;
 		if (!*timeo)
 			return ret;
-		ret = libra_tx_wait(ls->sk, timeo, *done == before);
+		ret = libra_send_wait(ls->sk, timeo, *done == before);
 		if (ret)
 			break;
 		before = *done;
 	}
 	if (ret && *done)
-		tx_uncork(ls);
+		libra_send_push(ls);
 	return ret;
 }
 
@@ -509,6 +483,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		.domain = libra_sock_bind(ls),
 		.from = &msg->msg_iter,
 		.flags = msg->msg_flags & (MSG_MORE | MSG_EOR | MSG_SPLICE_PAGES),
+		.unseen = SIZE_MAX,
 	};
 	long timeo = sock_sndtimeo(ls->sk, msg->msg_flags & MSG_DONTWAIT);
 	int ret;

@@ -263,10 +263,11 @@ void Run::send(Progress& progress, Dice& dice) {
     look_for_short_cut(progress, line);
 }
 
-/// A write that ends one to three bytes inside a token: these are let go after some milliseconds
-/// unless more comes (docs/architecture.md), and the connection is reset when it does.
+/// A write that ends one to three bytes inside a token that was copied: these are let go after some
+/// milliseconds unless more comes (docs/architecture.md), and the connection is reset when it does.
 void Run::look_for_short_cut(const Progress& progress, int line) {
-    if (progress.done() || progress.output->parts[progress.part].line < 0) {
+    if (!(plan_.copies || channel(line).writer.copied()) || progress.done() ||
+        progress.output->parts[progress.part].line < 0) {
         return;
     }
     const Part& part = progress.output->parts[progress.part];
@@ -286,6 +287,12 @@ void Run::look_for_blind_spots(const Output& output, std::uint64_t base) {
     const auto placeholders = [this](int line) {
         return channel(line).reader.inspector().placeholders();
     };
+    for (const Part& part : output.parts) {
+        report_.note([&] {
+            return fmt::format("line {}: to send {} of line {} from {}", output.line, part.size,
+                               part.line, part.from);
+        });
+    }
     if (const auto at = first_blind_spot(output, placeholders)) {
         report_.blind(output.line, base + *at);
     }

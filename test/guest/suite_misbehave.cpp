@@ -4,6 +4,7 @@
 // A seed is one short life of a few connections, see misbehave_plan.hpp. LIBRA_TEST_SEED repeats
 // one, LIBRA_TEST_SEEDS says how many each case tries (from LIBRA_TEST_FIRST_SEED on).
 #include <cstdlib>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
@@ -45,7 +46,33 @@ void try_seeds(Family family, std::uint64_t usual, Elided elided = Elided::some)
     check_nothing_left();
 }
 
+/// Seeds of mangled bodies that once failed.
+void try_again(const std::vector<std::uint64_t>& seeds) {
+    Faults faults;
+    misbehave::Tally tally;
+    for (const std::uint64_t seed : seeds) {
+        misbehave::try_range(Family::mangles, seed, 1, faults, tally);
+    }
+    CHECK(faults.text() == "");
+    check_nothing_left();
+}
+
 } // namespace
+
+TEST_CASE("A slice of a copied placeholder, in chunks shorter than a marker interval",
+          "[misbehave]") {
+    try_again({100019, 100091, 100267, 100316, 100468});
+}
+
+TEST_CASE(
+    "A slice of a placeholder that was sent already, in chunks shorter than a marker interval",
+    "[misbehave]") {
+    try_again({100176, 100483, 100485});
+}
+
+TEST_CASE("A placeholder with a hole near its end", "[misbehave]") {
+    try_again({100461, 100378});
+}
 
 TEST_CASE("Every way to read", "[misbehave]") {
     try_seeds(Family::reads, 200);

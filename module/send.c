@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lower's sendmsg() as the rest of the module uses it: in parts that never
+ * wait, with tx.lock held, and waiting for room without it.
+ */
+#include <linux/uio.h>
+#include <net/tcp.h>
+
+#include "overlay.h"
+#include "send.h"
+#include "sock.h"
+#include "stats.h"
+
+int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		    int flags)
+{
+	struct msghdr msg = {
+		.msg_iter = *part,
+		/* a signal is for the whole write, see libra_sendmsg() */
+		.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL,
+	};
+
+	lockdep_assert_held(&ls->tx.lock);
+	if (flags & MSG_MORE)
+		msg.msg_flags &= ~MSG_EOR;
+	iov_iter_truncate(&msg.msg_iter, len);
+	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
+}
+
+void libra_send_copied(struct libra_sock *ls, u32 len)
+{
+	WRITE_ONCE(ls->tx.stream.copied, ls->tx.stream.copied + len);
+	libra_count_add(LIBRA_STAT_TX_COPIED, len);
+}
+
+int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
+{
+	struct kvec vec = { .iov_base = (void *)bytes, .iov_len = len };
+	struct iov_iter part;
+	int ret;
+
+	iov_iter_kvec(&part, ITER_SOURCE, &vec, 1, len);
+	ret = libra_send_part(ls, &part, len, flags & ~MSG_SPLICE_PAGES);
+	if (ret > 0)
+		libra_send_copied(ls, ret);
+	return ret;
+}
+
+void libra_send_push(struct libra_sock *ls)
+{
+	struct socket *sock = ls->sk->sk_socket;
+
+	if (sock && ls->overlay->lower_ops->splice_eof)
+		ls->overlay->lower_ops->splice_eof(sock);
+}
+
+int libra_send_wait(struct sock *sk, long *timeo, bool stuck)
+{
+	int err = 0;
+
+	lock_sock(sk);
+	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV))
+		err = sk_stream_wait_connect(sk, timeo);
+	else if (stuck || !sk_stream_memory_free(sk))
+		err = sk_stream_wait_memory(sk, timeo);
+	release_sock(sk);
+	/* what is wrong with the connection the next part says better */
+	return err == -EPIPE ? 0 : err;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What goes to lower */
+#ifndef _LIBRA_SEND_H
+#define _LIBRA_SEND_H
+
+#include <linux/types.h>
+
+struct iov_iter;
+struct libra_sock;
+struct sock;
+
+/*
+ * One part to lower: the next @len bytes of @part, which is not advanced, or
+ * bytes of ours. Bytes accepted or an error. Never waits; with tx.lock, and not
+ * with the socket locked.
+ */
+int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		    int flags);
+int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags);
+/* Counts @len bytes that went out copied; with tx.lock */
+void libra_send_copied(struct libra_sock *ls, u32 len);
+/*
+ * Waits for room; with no progress since the last time (@stuck) for memory,
+ * which sk_stream_wait_memory() does for a random while. Without tx.lock.
+ */
+int libra_send_wait(struct sock *sk, long *timeo, bool stuck);
+/* Lets go what MSG_MORE kept back for a part that does not come */
+void libra_send_push(struct libra_sock *ls);
+
+#endif /* _LIBRA_SEND_H */
