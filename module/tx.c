@@ -345,8 +345,8 @@ static bool tx_leaked(struct tx_call *call)
 
 /*
  * A slice of a placeholder, copied and framed anew, may hold its first marker
- * behind this part. Its offset says so: from the token, if that were part of
- * this call, it would be less far. (The token itself may be cut by framing.)
+ * behind this part. Its offset says so: from a token behind this part it would
+ * be less far. (The token itself may be cut by framing, and is not found then.)
  */
 static bool tx_cut_ahead(struct tx_call *call, size_t len)
 {
@@ -365,7 +365,8 @@ static bool tx_cut_ahead(struct tx_call *call, size_t len)
 	iov_iter_advance(&it, from);
 	found = libra_marker_search_iter(&it, min(left, len + AHEAD_MAX) - from, &at, &marker);
 	call->unseen = left - from - at;
-	return found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker) > from + at;
+	return found == LIBRA_FOUND_MARKER &&
+	       libra_marker_offset(&marker) + len > from + at + LIBRA_MARKER_LEN;
 }
 
 static int tx_payload(struct tx_call *call)
