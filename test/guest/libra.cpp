@@ -243,6 +243,7 @@ Attachment::Attachment(pid_t pid, const std::string& executable, const AttachOpt
     if (options.accept_risk) {
         arguments.emplace_back("--accept-risk");
     }
+    arguments.insert(arguments.end(), options.more.begin(), options.more.end());
     const std::string answer = libra_module::ctl_ok(arguments);
     try {
         policy_ = nlohmann::json::parse(answer).at("policy").get<std::uint32_t>();

@@ -43,8 +43,9 @@ struct AttachOptions {
     std::string mode = "elide";
     std::uint32_t threshold = 0; ///< 0: the default
     bool accept_risk = false;
-    bool by_executable = false; ///< and not by pid
-    std::string parser;         ///< empty: the default
+    bool by_executable = false;    ///< and not by pid
+    std::string parser;            ///< empty: the default
+    std::vector<std::string> more; ///< further options of libractl attach
 };
 
 namespace libra_module {
