@@ -461,7 +461,7 @@ void libra_payload_marker(const struct libra_payload *payload, u32 offset,
 }
 
 /* The part of the marker at @at that lies in [offset, offset + len) */
-static bool payload_verify_one(const struct libra_payload *payload, u32 at,
+static int payload_verify_one(const struct libra_payload *payload, u32 at,
 			       u32 offset, u32 len, const struct iov_iter *iter)
 {
 	u32 from = max(at, offset), to = min(at + LIBRA_MARKER_LEN, offset + len);
@@ -470,12 +470,12 @@ static bool payload_verify_one(const struct libra_payload *payload, u32 at,
 	struct iov_iter it = *iter;
 
 	if (from >= to)
-		return true;
+		return 0;
 	libra_payload_marker(payload, at, &marker);
 	iov_iter_advance(&it, from - offset);
 	if (copy_from_iter(seen, to - from, &it) != to - from)
-		return false;
-	return !memcmp(seen, (u8 *)&marker + from - at, to - from);
+		return -EFAULT;
+	return memcmp(seen, (u8 *)&marker + from - at, to - from) ? -EILSEQ : 0;
 }
 
 /*
@@ -483,7 +483,7 @@ static bool payload_verify_one(const struct libra_payload *payload, u32 at,
  * bytes belong, unless one of the markers that follow comes too early: something
  * was left out before it. Those of other payload are what the memory held before.
  */
-static bool payload_verify_tail(const struct libra_payload *payload, u32 offset,
+static int payload_verify_tail(const struct libra_payload *payload, u32 offset,
 				u32 seen, u32 len, const struct iov_iter *iter)
 {
 	u32 from = max(seen - offset, len - min_t(u32, len, LIBRA_MARKER_STEP));
@@ -497,32 +497,34 @@ static bool payload_verify_tail(const struct libra_payload *payload, u32 offset,
 		from += at;
 		if (libra_marker_id(&marker) == payload->id &&
 		    (from < len || offset + from < libra_marker_offset(&marker)))
-			return false;
+			return -EILSEQ;
 		from += LIBRA_MARKER_LEN;
 		iov_iter_advance(&it, at + LIBRA_MARKER_LEN);
 	}
-	return true;
+	return 0;
 }
 
-bool libra_payload_verify(const struct libra_payload *payload, u32 offset,
-			  u32 len, const struct iov_iter *iter)
+int libra_payload_verify(const struct libra_payload *payload, u32 offset,
+			 u32 len, const struct iov_iter *iter)
 {
 	unsigned long step = offset / LIBRA_MARKER_STEP;
 	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
 	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
+	int err;
 
-	if (!payload_verify_one(payload, 0, offset, len, iter))
-		return false;
+	err = payload_verify_one(payload, 0, offset, len, iter);
+	if (err)
+		return err;
 	for_each_set_bit_from(step, payload->marked, steps) {
-		if (!payload_verify_one(payload, step * LIBRA_MARKER_STEP,
-					offset, len, iter))
-			return false;
+		err = payload_verify_one(payload, step * LIBRA_MARKER_STEP,
+					 offset, len, iter);
+		if (err)
+			return err;
 		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
 	}
-	if (!payload_verify_one(payload, end, offset, len, iter))
-		return false;
+	err = payload_verify_one(payload, end, offset, len, iter);
 	seen = max(seen, offset);
-	if (offset + len > end || seen >= offset + len)
-		return true;
+	if (err || offset + len > end || seen >= offset + len)
+		return err;
 	return payload_verify_tail(payload, offset, seen, len, iter);
 }

@@ -84,10 +84,11 @@ void libra_payload_marker(const struct libra_payload *payload, u32 offset,
 			  struct libra_marker *marker);
 /*
  * Checks that the next @len bytes of @iter, which is not advanced, are the
- * placeholder's from @offset on: each marker that was written there stands.
+ * placeholder's from @offset on: each marker that was written there stands, or
+ * -EILSEQ; -EFAULT when one cannot be read.
  */
-bool libra_payload_verify(const struct libra_payload *payload, u32 offset,
-			  u32 len, const struct iov_iter *iter);
+int libra_payload_verify(const struct libra_payload *payload, u32 offset,
+			 u32 len, const struct iov_iter *iter);
 
 void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled);
 

@@ -244,8 +244,11 @@ static int tx_reuse(struct tx_call *call)
 
 	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), stream->payload_left),
 		    payload->len - tx->cursor_off);
-	if (!libra_payload_verify(payload, tx->cursor_off, len, call->from))
+	ret = libra_payload_verify(payload, tx->cursor_off, len, call->from);
+	if (ret == -EILSEQ)
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	if (ret)
+		return ret;
 	libra_verify_skip(stream->verify);
 	flags = tx_flags(call, len);
 	if (tx_body_goes_on(call, len))

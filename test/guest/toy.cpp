@@ -15,6 +15,9 @@ int run_toy(const std::vector<std::string>& arguments) {
         if (!arguments.empty() && arguments[0] == "relay") {
             return relay_toy(arguments);
         }
+        if (!arguments.empty() && arguments[0] == "doors") {
+            return doors_toy(arguments);
+        }
         if (!arguments.empty() && arguments[0] == "faulty") {
             return faulty_toy(arguments);
         }
