@@ -2,6 +2,7 @@
 // [sockets] An attached socket answers every call as plain TCP does.
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -18,6 +19,7 @@ constexpr std::uint16_t port = 7000;
 struct Step {
     std::string sends;
     std::vector<std::string> calls;
+    bool urgent = false; ///< one more byte is sent, out of band
 };
 
 std::string body(std::size_t offset, std::size_t size) {
@@ -57,6 +59,9 @@ std::vector<std::string> play(const Net& net, const std::vector<Step>& steps, bo
         toy.ask("recv 100000");
         for (const Step& step : steps) {
             wire.write(step.sends);
+            if (step.urgent) {
+                CHECK(::send(wire.fd(), "!", 1, MSG_OOB) == 1);
+            }
             settle(wire.fd());
             for (const std::string& call : step.calls) {
                 transcript.push_back(call + " -> " + toy.ask(call));
@@ -156,6 +161,19 @@ TEST_CASE("Reads into several buffers give the counts of plain TCP", "[sockets]"
 TEST_CASE("A socket that is shut down for reading says so as plain TCP does", "[sockets]") {
     same_as_plain({{request(50'000) + body(0, 20'000),
                     {"recv 10000", "shutdown", "recv 20000", "recv 10", "poll"}}});
+}
+
+TEST_CASE("Urgent bytes come and go as on plain TCP", "[sockets]") {
+    same_as_plain({{request(70'000) + body(0, 30'000), {"recv 40000"}},
+                   {body(30'000, 10'000), {"poll", "recv 100", "peek 20000"}, true},
+                   {body(40'000, 30'000),
+                    {"recv 4000", "oob", "recv 100000", "peek 100000", "recv 100000", "poll"}},
+                   {request(30'000) + body(0, 30'000), {"send-oob", "recv 100000", "oob"}}});
+}
+
+TEST_CASE("A socket that is disconnected says so as plain TCP does", "[sockets]") {
+    same_as_plain({{request(50'000) + body(0, 20'000),
+                    {"recv 10000", "disconnect", "recv 20000", "poll", "fionread"}}});
 }
 
 TEST_CASE("ss -tie names the ULP and its state", "[sockets]") {

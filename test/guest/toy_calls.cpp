@@ -165,6 +165,19 @@ private:
             const int error = ::getsockopt(fd_, IPPROTO_TCP, TCP_ULP, ulp.data(), &size);
             return error < 0 ? result(error) : fmt::format("'{}'", ulp.data());
         }
+        if (name == "oob") {
+            char byte = 0;
+            const ssize_t got = ::recv(fd_, &byte, 1, MSG_OOB | MSG_DONTWAIT);
+            return result(got) + (got == 1 ? fmt::format(" {}", byte) : "");
+        }
+        if (name == "send-oob") {
+            return result(::send(fd_, "?", 1, MSG_OOB));
+        }
+        if (name == "disconnect") {
+            sockaddr nobody{};
+            nobody.sa_family = AF_UNSPEC;
+            return result(::connect(fd_, &nobody, sizeof(nobody)));
+        }
         if (name == "sockmap") {
             return into_sockmap(fd_);
         }
