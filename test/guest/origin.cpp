@@ -8,7 +8,6 @@
 namespace guest {
 namespace {
 
-constexpr int thread_count = 40;
 constexpr useconds_t slow_pause = 100;
 constexpr useconds_t drip_pause = 500;
 
@@ -19,13 +18,13 @@ struct Leave {
 
 } // namespace
 
-Origin::Origin(const Namespace& ns, std::uint16_t port)
-    : Origin(listen_on(ns, port), port) {}
+Origin::Origin(const Namespace& ns, std::uint16_t port, int width)
+    : Origin(listen_on(ns, port), port, width) {}
 
-Origin::Origin(Fd listener, std::uint16_t port)
+Origin::Origin(Fd listener, std::uint16_t port, int width)
     : listener_(std::move(listener))
     , port_(port) {
-    for (int i = 0; i < thread_count; ++i) {
+    for (int i = 0; i < width; ++i) {
         threads_.emplace_back([this] { serve_all(); });
     }
 }

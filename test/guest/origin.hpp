@@ -17,9 +17,13 @@ class Origin {
 public:
     static constexpr std::uint16_t default_port = 9000;
 
-    explicit Origin(const Namespace& ns, std::uint16_t port = default_port);
+    static constexpr int default_width = 40;
+
+    /// `width`: connections that are served at once; more of them wait.
+    explicit Origin(const Namespace& ns, std::uint16_t port = default_port,
+                    int width = default_width);
     /// On a listening socket of any kind.
-    explicit Origin(Fd listener, std::uint16_t port = 0);
+    explicit Origin(Fd listener, std::uint16_t port = 0, int width = default_width);
     ~Origin();
 
     std::uint16_t port() const { return port_; }

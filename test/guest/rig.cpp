@@ -8,7 +8,7 @@ namespace guest {
 
 Rig::Rig(const ProxyConfig& config, const RigOptions& options)
     : net(options.net)
-    , origin(net.origin())
+    , origin(net.origin(), Origin::default_port, options.origin_width)
     , options_(options)
     , before_(libra_module::figures()) {
     std::uint16_t upstream_port = origin.port();

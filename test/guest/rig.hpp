@@ -20,6 +20,7 @@ struct RigOptions {
     AttachOptions attach;
     bool attached = true;    ///< from the start
     bool beforehand = false; ///< a policy for the executable, before the proxy starts
+    int origin_width = Origin::default_width;
 };
 
 /// Resets by Libra that a test allows.
