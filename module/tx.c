@@ -93,18 +93,38 @@ static int tx_parse(struct tx_call *call, u32 *looked, struct libra_frame *frame
 }
 
 /*
- * Framing is lost. What an outgoing connection says from its first byte on
- * and nobody can read is most likely TLS: placeholders may be encrypted in it
- * already, and so may those of every later one.
+ * Encryption does not begin so: printable, and no control up to the line's end.
+ * What a client can make a proxy say in a request's first line does.
  */
-static int tx_give_up(struct tx_call *call, enum libra_reason reason)
+static bool tx_begins_as_text(const u8 *bytes, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < min_t(u32, len, 32); i++) {
+		if (bytes[i] == '\r' || bytes[i] == '\n')
+			return true;
+		if (bytes[i] < ' ' || bytes[i] == 0x7f || (i < 4 && bytes[i] > 0x7f))
+			return false;
+	}
+	return len;
+}
+
+/*
+ * Framing is lost, in spite of the `looked` bytes behind what has passed. What an
+ * outgoing connection says from its first byte on and nobody can read is most
+ * likely TLS: placeholders may be encrypted in it already, and so may those of
+ * every later one. Text that the parser does not like is only watched.
+ */
+static int tx_give_up(struct tx_call *call, enum libra_reason reason, u32 looked)
 {
 	struct libra_sock *ls = call->ls;
-	bool unreadable = reason == LIBRA_REASON_PARSER && !call->stream->begun &&
-			  call->stream->side == LIBRA_SIDE_REQUEST;
+	struct libra_stream *stream = call->stream;
+	bool unreadable = reason == LIBRA_REASON_PARSER && !stream->begun &&
+			  stream->side == LIBRA_SIDE_REQUEST &&
+			  !tx_begins_as_text(stream->head, stream->head_len + looked);
 
 	libra_sock_tx_opaque(ls, reason);
-	libra_stream_free(call->stream);
+	libra_stream_free(stream);
 	if (ls->tx.cursor)
 		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
 	if (!unreadable || !call->domain)
@@ -168,7 +188,7 @@ static int tx_metadata(struct tx_call *call)
 	len = whole ? frame.meta_len - stream->head_len : looked;
 	if (verdict < 0 || !len)
 		return tx_give_up(call, verdict == -ESTALE ? LIBRA_REASON_NO_PARSER :
-				  LIBRA_REASON_PARSER);
+				  LIBRA_REASON_PARSER, looked);
 	bytes = stream->head + stream->head_len;
 	ret = tx_check_metadata(call, bytes, len, whole ? &frame : NULL);
 	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
@@ -496,7 +516,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		return -ECONNRESET;
 	if (libra_stream_synced(call.stream) && tx_unusual(msg)) {
 		mutex_lock(&ls->tx.lock);
-		ret = tx_give_up(&call, LIBRA_REASON_FLAGS);
+		ret = tx_give_up(&call, LIBRA_REASON_FLAGS, 0);
 		mutex_unlock(&ls->tx.lock);
 		if (ret)
 			return ret;

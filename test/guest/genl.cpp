@@ -77,6 +77,11 @@ Genl& Genl::attr(std::uint16_t type, const void* data, std::size_t size) {
     return *this;
 }
 
+Genl& Genl::raw(const void* data, std::size_t size) {
+    append(attributes_, data, size);
+    return *this;
+}
+
 GenlAnswer Genl::request(std::uint8_t command, bool dump) {
     return exchange(family_, command, dump);
 }

@@ -34,6 +34,9 @@ public:
         return attr(type, value.c_str(), value.size() + 1);
     }
 
+    /// Adds bytes that need not be an attribute.
+    Genl& raw(const void* data, std::size_t size);
+
     /// Sends what was collected and waits for the answer.
     GenlAnswer request(std::uint8_t command, bool dump = false);
 
