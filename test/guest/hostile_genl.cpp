@@ -6,7 +6,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <map>
 #include <set>
 
 #include <catch2/catch_test_macros.hpp>
@@ -75,10 +77,20 @@ void add_attribute(Genl& genl, Dice& dice, std::uint32_t a_policy) {
 
 GenlAnswer ask(Genl& genl, Dice& dice, std::uint32_t a_policy, std::uint8_t& command) {
     command = static_cast<std::uint8_t>(dice.between(0, LIBRA_CMD_MAX + 2));
-    for (std::uint64_t i = dice.between(0, 5); i > 0; --i) {
+    if (command == LIBRA_CMD_POLICY_ADD && dice.between(0, 1) == 0) {
+        genl.u32(LIBRA_POLICY_ATTR_PID, static_cast<std::uint32_t>(::getpid()))
+            .string(LIBRA_POLICY_ATTR_PARSER, "http1");
+    } else if (command == LIBRA_CMD_POLICY_DEL && dice.between(0, 1) == 0) {
+        genl.u32(LIBRA_POLICY_ATTR_ID, a_policy);
+    }
+    for (std::uint64_t i = dice.between(0, 7) / 2; i > 0; --i) {
         add_attribute(genl, dice, a_policy);
     }
-    return genl.request(command, dice.between(0, 3) == 0);
+    constexpr auto dumps =
+        std::to_array<int>({LIBRA_CMD_POLICY_GET, LIBRA_CMD_SOCKET_GET, LIBRA_CMD_DOMAIN_GET,
+                            LIBRA_CMD_PARSER_GET, LIBRA_CMD_CLASS_GET});
+    const bool dump = std::find(dumps.begin(), dumps.end(), command) != dumps.end();
+    return genl.request(command, dump != (dice.between(0, 7) == 0));
 }
 
 std::uint64_t number_from(const char* name, std::uint64_t otherwise) {

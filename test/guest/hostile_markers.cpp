@@ -204,6 +204,16 @@ void expect_untouched(const Seen& seen, const Seen& plain) {
     CHECK((posted(seen) == posted(plain)));
 }
 
+/// Who sent the marker, or asked for the answer with it, gets the same; or, where it was a real
+/// one, less of it, or the proxy's word that the origin is gone.
+void expect_carrier(const Seen& seen, const Seen& plain, bool may_die) {
+    REQUIRE(seen.clients.size() == 2);
+    const Stream& carrier = seen.clients[1];
+    if (!may_die || !carrier.bytes.starts_with("HTTP/1.1 502")) {
+        CHECK(compare({{carrier}, {}}, {{plain.clients.at(1)}, {}}, may_die).fault == "");
+    }
+}
+
 void try_markers(const ProxyConfig& config) {
     if (libra_module::plain()) {
         return;
@@ -226,8 +236,7 @@ void try_markers(const ProxyConfig& config) {
             const Seen seen = story.tell(place, marker);
             const auto resets = (libra_module::figures() - before).all_resets();
             const Seen expected = plain.tell(place, marker);
-            CHECK(compare({{seen.clients.at(1)}, {}}, {{expected.clients.at(1)}, {}}, real).fault ==
-                  "");
+            expect_carrier(seen, expected, real);
             CHECK((resets > 0) == (real && place.copied));
             expect_untouched(seen, expected);
         }
@@ -239,15 +248,20 @@ void try_markers(const ProxyConfig& config) {
             continue;
         }
         story.begin(plain_ok({}));
-        const auto own = markers_in(with.proxy().workers().at(0), foreign.substr(0, 4));
+        auto own = markers_in(with.proxy().workers().at(0), foreign.substr(0, 4));
+        // what was sent before may still be there
+        std::erase(own, foreign);
+        std::erase(own, forged);
         CHECK(own.size() > 2);
-        const std::string marker = own.empty() ? foreign : own.back();
+        std::string marker;
+        for (std::size_t i = 0; i < 6 && !own.empty(); ++i) {
+            marker += own[i * (own.size() - 1) / 5];
+        }
         const Figures before = libra_module::figures();
         const Seen seen = story.end(place.request(marker));
         const auto resets = (libra_module::figures() - before).all_resets();
         const Seen expected = plain.tell(place, marker);
-        CHECK(compare({{seen.clients.at(1)}, {}}, {{expected.clients.at(1)}, {}}, true).fault ==
-              "");
+        expect_carrier(seen, expected, true);
         CHECK((resets > 0 || !place.copied));
         expect_untouched(seen, expected);
     }

@@ -84,6 +84,7 @@ void try_heads(const ProxyConfig& config) {
     for (const std::size_t client : slowly) {
         lane.send(client, "\r\n\r\n");
     }
+    lane.settle();
     const Seen seen = lane.finish();
     const Figures change = libra_module::figures() - start;
     fmt::print(stderr, "    {}: {} KB with heads, {} KB with endless lines; {}\n", config.name,
@@ -101,6 +102,7 @@ void try_heads(const ProxyConfig& config) {
     }
     CHECK(exact == 4);
     if (!libra_module::plain()) {
+        CHECK(with_heads - before > many * kept / 2);
         CHECK(change.fallbacks.at("parser") + change.fallbacks.at("header") > 0);
         CHECK(change.all_resets() == 0);
     }

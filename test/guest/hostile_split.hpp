@@ -14,7 +14,7 @@ namespace guest::hostile {
 enum class Heads { requests, responses };
 
 struct Part {
-    std::string head; ///< without Date
+    std::string head; ///< its lines, in all lists without the time of Date
     std::string body; ///< without the chunks' framing
     bool whole = false;
     std::size_t used = 0; ///< bytes of the stream
