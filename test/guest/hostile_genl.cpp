@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -15,12 +14,13 @@
 #include <fmt/format.h>
 
 #include "genl.hpp"
-#include "pattern.hpp"
+#include "hostile_plan.hpp"
 #include "rig.hpp"
 
 #include "../../module/uapi/libra.h"
 
 using namespace guest;
+using namespace guest::hostile;
 
 namespace {
 
@@ -91,11 +91,6 @@ GenlAnswer ask(Genl& genl, Dice& dice, std::uint32_t a_policy, std::uint8_t& com
                             LIBRA_CMD_PARSER_GET, LIBRA_CMD_CLASS_GET});
     const bool dump = std::find(dumps.begin(), dumps.end(), command) != dumps.end();
     return genl.request(command, dump != (dice.between(0, 7) == 0));
-}
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
 /// The exit code of messages sent by a child that has made itself somebody else: 0 when all of

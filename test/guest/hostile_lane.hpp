@@ -4,7 +4,6 @@
 #pragma once
 
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,8 +40,6 @@ public:
     Seen finish();
 
     const Proxy& proxy() const { return *proxy_; }
-    const Net& net() const { return net_; }
-    const Stream& client(std::size_t number) const { return clients_.at(number).got; }
     /// Lets go of the proxy; nothing of Libra is left of it then.
     void stop();
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <span>
 #include <string_view>
 
@@ -113,6 +114,11 @@ std::uint64_t large_bytes(const Draft& draft) {
 
 } // namespace
 
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
 std::string noise(std::uint64_t seed, std::size_t size, Dice& dice) {
     std::string body(size, '\0');
     Pattern{seed}.fill(0, std::as_writable_bytes(std::span(body)));
@@ -157,8 +163,16 @@ Plan make_plan(std::uint64_t seed) {
             odd += "; " + mutate(asked, dice);
         }
         plan.large += odd_request ? 0 : large_bytes(asked);
+        const Draft right = answered;
         for (std::uint64_t n = odd_reply ? dice.between(1, 5) / 4 + 1 : 0; n > 0; --n) {
             odd += "; answer: " + mutate(answered, dice);
+        }
+        if (asked.start.starts_with("HEAD")) {
+            // nginx takes a status line that it cannot read for HTTP/0.9, and then sends nothing
+            // at all for HEAD: whose answer the next one is nobody can tell, and Libra resets
+            answered.before = right.before;
+            answered.start = right.start;
+            answered.eol = right.eol;
         }
         plan.large += odd_reply ? 0 : large_bytes(answered);
         if (!odd.empty()) {

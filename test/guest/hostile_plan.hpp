@@ -51,8 +51,10 @@ struct Plan {
 
 Plan make_plan(std::uint64_t seed);
 
-/// Runs it; for messages about markers `at` is called before request i is sent.
 Seen run_plan(Lane& lane, const Plan& plan);
+
+/// What a variable of LIBRA_TEST_* says.
+std::uint64_t number_from(const char* name, std::uint64_t otherwise);
 
 /// A body of this size: noise, and in it what looks like heads and chunks.
 std::string noise(std::uint64_t seed, std::size_t size, Dice& dice);

@@ -18,11 +18,6 @@ using namespace guest::hostile;
 
 namespace {
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 struct Tally {
     std::uint64_t seeds = 0;
     std::uint64_t sent = 0;  ///< requests and answers in the plans
@@ -70,10 +65,15 @@ void try_seeds(const ProxyConfig& config, std::uint64_t usual) {
     const std::uint64_t first =
         one ? number_from("LIBRA_TEST_SEED", 0) : number_from("LIBRA_TEST_FIRST_SEED", 1);
     const std::uint64_t count = one ? 1 : number_from("LIBRA_TEST_SEEDS", usual);
+    Figures change;
     for (std::uint64_t done = 0; done < count && faults.text().empty(); done += batch) {
         try_batch(with, without, first + done, std::min(batch, count - done), faults, tally);
+        change = libra_module::figures() - before;
+        if (change.all_resets() != 0) {
+            faults.add(fmt::format("Libra reset a connection in the {} seeds from {} on", batch,
+                                   first + done));
+        }
     }
-    const Figures change = libra_module::figures() - before;
     fmt::print(
         stderr,
         "    {}: {} seeds, {} messages sent, {} came out the same, {} streams cut; of {} bytes "
@@ -81,7 +81,6 @@ void try_seeds(const ProxyConfig& config, std::uint64_t usual) {
         config.name, tally.seeds, tally.sent, tally.equal, tally.cut, tally.large, change.rx_elided,
         change.describe());
     CHECK(faults.text() == "");
-    CHECK(change.all_resets() == 0);
     if (!one) {
         CHECK(tally.equal > tally.sent / 2);
         CHECK(tally.cut < tally.seeds / 10);
