@@ -222,7 +222,7 @@ void Lane::settle() {
     // What is in flight while the proxy sleeps is what it does not want (its window is shut).
     constexpr int shut = 20;
     int stalled = 0;
-    for (int quiet = 0; quiet < 2 && stalled < shut;) {
+    for (int quiet = 0; quiet < 3 && stalled < shut;) {
         if (pump(0)) {
             quiet = stalled = 0;
         } else if (!proxy_sleeps()) {
@@ -232,8 +232,9 @@ void Lane::settle() {
             quiet = 0;
             ++stalled;
             pump(2);
-        } else {
-            ++quiet;
+        } else if (++quiet < 3) {
+            // what is between two sockets is in neither of them
+            quiet = pump(1) ? 0 : quiet;
         }
     }
 }
