@@ -38,12 +38,15 @@ enum phase {
 	PHASE_CONNECT,		/* a request, or the tunnel already? */
 };
 
-/* What the method means for the answer; frame->tag */
+/* What the method means for the answer; frame->tag, with ASKS_UPGRADE */
 enum method {
 	METHOD_ANY = 1,
 	METHOD_HEAD,
 	METHOD_CONNECT,
 };
+
+/* The request asks for another protocol: only then is 101 an answer */
+#define ASKS_UPGRADE	4
 
 struct head {
 	u32 minor;		/* HTTP/1.minor */
@@ -51,6 +54,7 @@ struct head {
 	u32 end;		/* behind the empty line */
 	s64 length;		/* Content-Length, or -1 */
 	int chunked;
+	int upgrade;
 };
 
 /* A frame this large is none that Libra wants to hold */
@@ -230,6 +234,10 @@ static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
 		if (bpf_libra_match(frame, name, "accept-encoding", LIBRA_NOCASE) == 1)
 			bpf_libra_label(frame, value, eol);
 		break;
+	case sizeof("upgrade:") - 1:
+		if (bpf_libra_match(frame, name, "upgrade", LIBRA_NOCASE) == 1)
+			head->upgrade = 1;
+		break;
 	case sizeof("range:") - 1:
 		if (bpf_libra_match(frame, name, "range", LIBRA_NOCASE) == 1)
 			bpf_libra_label(frame, name, value - 1);
@@ -259,6 +267,7 @@ static __noinline int parse_fields(struct libra_frame *frame,
 
 	head->length = -1;
 	head->chunked = 0;
+	head->upgrade = 0;
 	bpf_for(i, 0, FIELDS_MAX) {
 		if (at >= empty)
 			break;
@@ -315,7 +324,7 @@ static __always_inline int parse_request(struct libra_frame *frame)
 	if (next != LIBRA_FRAME)
 		return next;
 
-	frame->tag = tag;
+	frame->tag = head.upgrade ? tag | ASKS_UPGRADE : tag;
 	frame->flags = LIBRA_FRAME_OPENS;
 	if (tag == METHOD_CONNECT) {
 		if (head.chunked || head.length > 0)
@@ -328,6 +337,7 @@ static __always_inline int parse_request(struct libra_frame *frame)
 static __always_inline int parse_response(struct libra_frame *frame)
 {
 	struct head head = {};
+	u32 method = frame->exchange & ~ASKS_UPGRADE;
 	s64 status;
 	int next;
 
@@ -340,13 +350,15 @@ static __always_inline int parse_response(struct libra_frame *frame)
 	if (next != LIBRA_FRAME)
 		return next;
 
-	if (status == 101 ||
-	    (frame->exchange == METHOD_CONNECT && status >= 200 && status < 300))
+	/* nginx goes on with HTTP behind a 101 that nobody had asked for */
+	if (status == 101 && !(frame->exchange & ASKS_UPGRADE))
+		return LIBRA_GIVE_UP;
+	if (status == 101 || (method == METHOD_CONNECT && status >= 200 && status < 300))
 		return no_body(frame, &head,
 			       LIBRA_FRAME_ANSWERS | LIBRA_FRAME_TUNNEL);
 	if (status < 200)
 		return no_body(frame, &head, 0);
-	if (frame->exchange == METHOD_HEAD || status == 204 || status == 304)
+	if (method == METHOD_HEAD || status == 204 || status == 304)
 		return no_body(frame, &head, LIBRA_FRAME_ANSWERS);
 
 	frame->flags = LIBRA_FRAME_ANSWERS;

@@ -60,8 +60,8 @@ TEST_CASE("http1: requests", "[parser][http1]") {
                       request("HEADS / HTTP/1.1\r\n\r\n"), request("CONNECTS / HTTP/1.1\r\n\r\n")}},
         {.name = "upgrade with a body",
          .requests = {request(
-             "POST / HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\nContent-Length: 4\r\n\r\n",
-             4)}},
+             "POST / HTTP/1.1\r\nUpgrade: x\r\nConnection: upgrade\r\nContent-Length: 4\r\n\r\n", 4,
+             upgrades)}},
         {.name = "largest length",
          .requests = {request("PUT / HTTP/1.1\r\nContent-Length: 999999999999999999\r\n\r\n",
                               999999999999999999)},
@@ -199,8 +199,8 @@ TEST_CASE("http1: interim answers", "[parser][http1]") {
 
 TEST_CASE("http1: tunnels", "[parser][http1]") {
     const Frame ask = request("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n", 0, connects);
-    const Frame upgrade =
-        request("GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n");
+    const Frame upgrade = request(
+        "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 0, upgrades);
     const auto leaves = [](const std::string& meta) {
         return Frame{meta, 0, answers | last | tunnel};
     };
@@ -228,6 +228,10 @@ TEST_CASE("http1: tunnels", "[parser][http1]") {
                   .requests = {ask},
                   .request_tail = get,
                   .request_ending = Ending::gave_up});
+    check(http1, {.name = "101 that nobody asked for",
+                  .requests = {request(get)},
+                  .response_tail = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n",
+                  .response_ending = Ending::gave_up});
     check(http1, {.name = "Upgrade refused",
                   .requests = {upgrade, request(get)},
                   .responses = {response("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", 9)}});

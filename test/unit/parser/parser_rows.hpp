@@ -27,6 +27,7 @@ constexpr unsigned tunnel = LIBRA_FRAME_TUNNEL;
 constexpr unsigned any = 1;
 constexpr unsigned head = 2;
 constexpr unsigned connects = 3;
+constexpr unsigned upgrades = 5;
 
 inline Frame request(std::string meta, std::uint64_t payload = 0, unsigned tag = any) {
     return {std::move(meta), payload, opens | last, tag};
