@@ -36,8 +36,8 @@ std::string head(std::size_t size) {
 void try_heads(const ProxyConfig& config) {
     constexpr std::size_t slow = 100;
     constexpr std::size_t many = 40;
-    // larger than what is kept, twice as often: kept whole it would be many times the bound
-    constexpr std::size_t endless = 4 << 20;
+    // kept whole these would be many times the bound
+    constexpr std::size_t endless = 3 << 20;
     constexpr std::uint64_t slack = 8 << 20;
     const Figures start = libra_module::figures();
     Lane lane(config, true);
