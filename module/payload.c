@@ -462,7 +462,7 @@ void libra_payload_marker(const struct libra_payload *payload, u32 offset,
 
 /* The part of the marker at @at that lies in [offset, offset + len) */
 static int payload_verify_one(const struct libra_payload *payload, u32 at,
-			       u32 offset, u32 len, const struct iov_iter *iter)
+			      u32 offset, u32 len, const struct iov_iter *iter)
 {
 	u32 from = max(at, offset), to = min(at + LIBRA_MARKER_LEN, offset + len);
 	u8 seen[LIBRA_MARKER_LEN];
@@ -484,7 +484,7 @@ static int payload_verify_one(const struct libra_payload *payload, u32 at,
  * was left out before it. Those of other payload are what the memory held before.
  */
 static int payload_verify_tail(const struct libra_payload *payload, u32 offset,
-				u32 seen, u32 len, const struct iov_iter *iter)
+			       u32 seen, u32 len, const struct iov_iter *iter)
 {
 	u32 from = max(seen - offset, len - min_t(u32, len, LIBRA_MARKER_STEP));
 	size_t to = min_t(size_t, iov_iter_count(iter), len + 2 * LIBRA_MARKER_STEP);

@@ -387,6 +387,8 @@ static bool tx_cut_ahead(struct tx_call *call, size_t len)
 	from -= min_t(size_t, from, LIBRA_MARKER_LEN - 1);
 	iov_iter_advance(&it, from);
 	found = libra_marker_search_iter(&it, min(left, len + AHEAD_MAX) - from, &at, &marker);
+	if (found == LIBRA_FOUND_FAULT)
+		return false;
 	call->unseen = left - from - at;
 	return found == LIBRA_FOUND_MARKER &&
 	       libra_marker_offset(&marker) + len > from + at + LIBRA_MARKER_LEN;

@@ -33,8 +33,8 @@ bool is_harmless_filter(std::string_view name) {
 
 /// Sample fetches that read bodies; the two behind it only know its length.
 bool reads_body(std::string_view word) {
-    for (const std::string_view fetch :
-         {"req.body", "res.body", "req.payload", "res.payload", "req_body", "payload("}) {
+    for (const std::string_view fetch : {"req.body", "res.body", "req.payload", "res.payload",
+                                         "req_body", "payload(", "payload_lv("}) {
         for (std::size_t at = word.find(fetch); at != std::string_view::npos;
              at = word.find(fetch, at + 1)) {
             const std::string_view rest = word.substr(at + fetch.size());

@@ -229,6 +229,7 @@ const std::set<std::string, std::less<>> data_blocks{
 struct Feature {
     std::string_view name;
     std::string_view reason;
+    bool has_off = true; ///< "off" switches it off; else it is an argument like any other
 };
 
 /// Filters that read or rewrite the bodies that pass through a location.
@@ -238,11 +239,12 @@ constexpr std::array body_filters{
     Feature{"brotli", "compresses responses"},
     Feature{"zstd", "compresses responses"},
     Feature{"ssi", "reads responses"},
-    Feature{"sub_filter", "rewrites responses"},
-    Feature{"subs_filter", "rewrites responses"},
-    Feature{"xslt_stylesheet", "rewrites responses"},
+    Feature{"sub_filter", "rewrites responses", false},
+    Feature{"subs_filter", "rewrites responses", false},
+    Feature{"xslt_stylesheet", "rewrites responses", false},
     Feature{"image_filter", "rewrites responses"},
     Feature{"override_charset", "rewrites responses"},
+    Feature{"source_charset", "rewrites responses", false},
     Feature{"proxy_cache", "keeps responses for other requests"},
     Feature{"proxy_store", "keeps responses in files"},
     Feature{"mirror", "sends request bodies twice"},
@@ -255,6 +257,7 @@ constexpr std::array body_readers{
     Feature{"dav_methods", "writes request bodies to files"},
     Feature{"client_body_in_file_only", "keeps request bodies in files"},
     Feature{"perl", "may read bodies"},
+    Feature{"perl_set", "may read bodies", false},
     Feature{"js_content", "may read bodies"},
 };
 
@@ -272,6 +275,10 @@ bool contains(const std::vector<std::string>& words, std::string_view word) {
 bool is_off(const NginxDirective& directive) {
     return directive.arguments.empty() || directive.arguments.front() == "off" ||
            directive.arguments.front() == "none";
+}
+
+bool is_on(const Feature& feature, const NginxDirective& directive) {
+    return feature.has_off ? !is_off(directive) : !directive.arguments.empty();
 }
 
 class Inspector {
@@ -305,7 +312,7 @@ private:
     void look_at_filters(const Settings& settings) {
         for (const Feature& feature : body_filters) {
             const auto found = settings.find(feature.name);
-            if (found != settings.end() && !is_off(*found->second))
+            if (found != settings.end() && is_on(feature, *found->second))
                 findings_.refuse("body",
                                  fmt::format("{} {}", where(*found->second), feature.reason));
         }
@@ -324,7 +331,7 @@ private:
         else if (directive.name.find("_by_lua") != std::string::npos)
             findings_.refuse("body", fmt::format("{} may read bodies", where(directive)));
         for (const Feature& feature : body_readers) {
-            if (directive.name == feature.name && !is_off(directive))
+            if (directive.name == feature.name && is_on(feature, directive))
                 findings_.refuse("body", fmt::format("{} {}", where(directive), feature.reason));
         }
         const bool logs_body = std::any_of(

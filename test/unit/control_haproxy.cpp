@@ -69,6 +69,8 @@ TEST_CASE("features that read bodies are found", "[haproxy]") {
           "http-request cache-use c", "http-response cache-store c", "acl x req.body -m sub evil",
           "http-request deny if { req.body,length gt 9 }",
           "http-request set-var(txn.x) req.body_param(a)", "acl y req.payload(0,9) -m bin 00",
+          "acl y payload_lv(41,2) -m found", "acl z res.body -m found",
+          "acl z res.payload(0,4) -m found", "compression algo-res gzip",
           "balance url_param id check_post", "http-request lua.check",
           "log-format \"%[req.body]\""}) {
         INFO(line);

@@ -80,12 +80,32 @@ TEST_CASE("HTTP/3 is found", "[nginx]") {
 }
 
 TEST_CASE("features that read bodies are found", "[nginx]") {
-    for (const char* text :
-         {"gzip on;", "gunzip on;", "sub_filter a b;", "proxy_cache zone;", "proxy_store on;",
-          "ssi on;", "mirror /copy;", "modsecurity on;", "dav_methods PUT;",
-          "client_body_in_file_only clean;", "log_format x '$request_body';",
-          "set $x $request_body;", "access_by_lua_file /a.lua;",
-          "content_by_lua_block { if a then ngx.say(\"}\") end }"}) {
+    for (const char* text : {"gzip on;",
+                             "gunzip on;",
+                             "sub_filter a b;",
+                             "proxy_cache zone;",
+                             "proxy_store on;",
+                             "ssi on;",
+                             "mirror /copy;",
+                             "modsecurity on;",
+                             "dav_methods PUT;",
+                             "client_body_in_file_only clean;",
+                             "log_format x '$request_body';",
+                             "set $x $request_body;",
+                             "access_by_lua_file /a.lua;",
+                             "sub_filter off on;",
+                             "subs_filter none some;",
+                             "xslt_stylesheet off;",
+                             "image_filter resize 1 1;",
+                             "brotli on;",
+                             "zstd on;",
+                             "override_charset on;",
+                             "source_charset koi8-r;",
+                             "js_body_filter main.f;",
+                             "js_content main.f;",
+                             "perl main::f;",
+                             "perl_set $x main::f;",
+                             "content_by_lua_block { if a then ngx.say(\"}\") end }"}) {
         INFO(text);
         CHECK(refusals(in_proxy(text)) == Topics{"body"});
     }
