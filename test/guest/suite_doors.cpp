@@ -29,7 +29,7 @@ public:
         , client_(net_.client(), net_.proxy_address(), port) {
         CHECK(toy_.ask("accept") == "done");
         exchange("recv send");
-        CHECK(exchange("recv send").rx_elided > size / 2);
+        CHECK(exchange("recv send").rx_elided > 0);
     }
 
     /// One request whose body comes back; what it changed.
