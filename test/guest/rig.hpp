@@ -24,7 +24,11 @@ struct RigOptions {
 };
 
 /// Resets by Libra that a test allows.
-enum class Resets { none, some };
+enum class Resets {
+    none,
+    unfinished, ///< of connections that end inside a body with a part of a token held back
+    some
+};
 
 /// Whether payload must have been left in the kernel.
 enum class Elided { some, any };

@@ -128,7 +128,7 @@ TEST_CASE("An upstream that ends or resets inside a body never looks like a whol
             }
         }
         still_works(rig);
-        rig.finish();
+        rig.finish(Resets::unfinished);
     }
 }
 
@@ -152,7 +152,8 @@ TEST_CASE("Clients that leave or reset inside a body", "[badluck]") {
             }
         });
         still_works(rig);
-        rig.finish();
+        // what the proxy had begun to send upstream may end inside a token
+        rig.finish(Resets::unfinished);
     }
 }
 
