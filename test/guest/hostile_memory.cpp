@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // [hostile] Heads and chunk lines that come slowly, are large or never end: what is kept of them
 // is bounded, and other connections go on.
+#include <filesystem>
 #include <sstream>
 
 #include <catch2/catch_test_macros.hpp>
@@ -88,8 +89,9 @@ void try_heads(const ProxyConfig& config) {
     const Seen seen = lane.finish();
     const Figures change = libra_module::figures() - start;
     fmt::print(stderr, "    {}: {} KB with heads, {} KB with endless lines; {}\n", config.name,
-               (with_heads - before) >> 10, (with_all - before) >> 10, change.describe());
-    CHECK(with_all - before < (slow + many) * kept + slack);
+               (static_cast<std::int64_t>(with_heads - before)) / 1024,
+               (static_cast<std::int64_t>(with_all - before)) / 1024, change.describe());
+    CHECK(with_all < before + (slow + many) * kept + slack);
     CHECK(parts_of(seen.clients.at(other).bytes, Heads::responses).size() == 3);
     for (const std::size_t client : slowly) {
         CHECK(seen.clients.at(client).bytes.starts_with("HTTP/1.1 200"));
@@ -102,7 +104,10 @@ void try_heads(const ProxyConfig& config) {
     }
     CHECK(exact == 4);
     if (!libra_module::plain()) {
-        CHECK(with_heads - before > many * kept / 2);
+        // a debug kernel's slab shrinks and grows by what its quarantine holds
+        if (!std::filesystem::exists("/sys/kernel/debug/kmemleak")) {
+            CHECK(with_heads > before + many * kept / 2);
+        }
         CHECK(change.fallbacks.at("parser") + change.fallbacks.at("header") > 0);
         CHECK(change.all_resets() == 0);
     }
