@@ -16,6 +16,9 @@ namespace {
 ExitCode run(const Context& context) {
     const Interrupt interrupt;
     libra::EventStream events;
+    // from here on none is missed
+    fmt::print(context.err, "waiting for events; Ctrl-C ends it\n");
+    std::fflush(context.err);
     std::uint64_t lost = 0;
     while (!interrupt.is_raised()) {
         const auto event = events.next({}, interrupt.fd());

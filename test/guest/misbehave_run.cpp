@@ -263,11 +263,11 @@ void Run::send(Progress& progress, Dice& dice) {
     look_for_short_cut(progress, line);
 }
 
-/// A write that ends one to three bytes inside a token that was copied: these are let go after some
-/// milliseconds unless more comes (docs/architecture.md), and the connection is reset when it does.
+/// A write that ends one to three bytes inside a token: unless its address tells (it was copied, or
+/// sent to another peer before) these are let go after some milliseconds, and the connection is
+/// reset when more comes (docs/architecture.md).
 void Run::look_for_short_cut(const Progress& progress, int line) {
-    if (!(plan_.copies || channel(line).writer.copied()) || progress.done() ||
-        progress.output->parts[progress.part].line < 0) {
+    if (progress.done() || progress.output->parts[progress.part].line < 0) {
         return;
     }
     const Part& part = progress.output->parts[progress.part];

@@ -140,7 +140,6 @@ std::size_t Writer::several(std::vector<iovec>& spans, int flags) {
 /// By way of a file: placeholders with their markers lie in the page cache then.
 std::size_t Writer::from_file(std::vector<iovec>& spans, Dice& dice) {
     way_ = "from file";
-    copied_ = true;
     const Fd file(check(::memfd_create("body", MFD_CLOEXEC), "memfd_create"));
     auto at = static_cast<off_t>(dice.between(0, 5000));
     const std::size_t size = length_of(spans);
@@ -156,7 +155,6 @@ std::size_t Writer::from_file(std::vector<iovec>& spans, Dice& dice) {
 
 std::size_t Writer::from_pipe(std::vector<iovec>& spans, Dice& dice) {
     way_ = "from pipe";
-    copied_ = true;
     truncate(spans, 60'000);
     // pages go out by reference: nothing may ever be written to them again
     const std::span<std::byte> still = pinned_.room(length_of(spans));
@@ -229,7 +227,6 @@ void Writer::cork(Dice& dice) {
 
 std::size_t Writer::write(std::vector<iovec> spans, bool more, Dice& dice) {
     const int flags = more && dice.between(0, 2) == 0 ? MSG_MORE : 0;
-    copied_ = false;
     if (dice.between(0, 1) == 0 && !plan_.mangles) {
         spans = shred(spans, dice);
     }

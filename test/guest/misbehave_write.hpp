@@ -20,7 +20,6 @@ public:
     std::size_t write(std::vector<iovec> spans, bool more, Dice& dice);
     std::uint64_t sent() const { return sent_; }
     const char* way() const { return way_; } ///< of the last call
-    bool copied() const { return copied_; }  ///< by the last call, into a file or a pipe
     void use(int fd) { fd_ = fd; }
     void use(Uring* uring) { uring_ = uring; }
 
@@ -37,7 +36,6 @@ private:
     void cork(Dice& dice);
 
     const char* way_ = "";
-    bool copied_ = false;
     int fd_;
     const Plan& plan_;
     std::atomic<std::uint64_t>& sent_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // [modes] What libractl says of classes: events, classes, advise, with a real proxy under load.
 #include <csignal>
+#include <cstdio>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
@@ -41,8 +42,11 @@ Attachment compare_all(const Rig& rig) {
 /// libractl in the background; what it prints is JSON, an object a line or one over many lines.
 class Running {
 public:
-    explicit Running(std::vector<std::string> arguments)
-        : process_(with_program(std::move(arguments)), piped()) {}
+    explicit Running(const std::vector<std::string>& arguments)
+        : process_(in_shell(arguments), piped()) {
+        // what it says before it looks
+        CHECK(eventually([] { return slurp(said).find("Ctrl-C") != std::string::npos; }));
+    }
 
     json next() { return json::parse(process_.read_line()); }
     json all() {
@@ -56,9 +60,15 @@ public:
     std::optional<int> wait() { return process_.wait(); }
 
 private:
-    static std::vector<std::string> with_program(std::vector<std::string> arguments) {
-        arguments.insert(arguments.begin(), libra_module::libractl());
-        return arguments;
+    static constexpr const char* said = "/tmp/libractl.err";
+
+    static std::vector<std::string> in_shell(const std::vector<std::string>& arguments) {
+        std::string line = "exec " + libra_module::libractl();
+        for (const std::string& each : arguments) {
+            line += " " + each;
+        }
+        std::remove(said);
+        return {"/bin/sh", "-c", line + " 2>" + said};
     }
     static ProcessOptions piped() {
         ProcessOptions options;
