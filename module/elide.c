@@ -71,6 +71,11 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 
 	if (!ls->rx.elides || !call->elide || !libra_sock_may_elide(ls))
 		return 0;
+	/* pages that the kernel writes to: nobody can tell where they are mapped */
+	if (!iter_is_ubuf(call->to) && !iter_is_iovec(call->to)) {
+		call->elide = false;
+		return elide_refuse(call, LIBRA_REASON_API);
+	}
 	share = min_t(u64, min_t(size_t, iov_iter_count(call->to), call->available),
 		      min_t(u64, call->stream->payload_left, LIBRA_PAYLOAD_MAX));
 	if (share < least)

@@ -9,6 +9,7 @@
 #include "cursor.h"
 #include "domain.h"
 #include "finish.h"
+#include "guard.h"
 #include "payload.h"
 #include "sock.h"
 
@@ -41,6 +42,7 @@ void libra_finish_send(struct libra_sock *ls)
 	bool open_end;
 
 	mutex_lock(&ls->tx.lock);
+	libra_guard_forget(ls);
 	held->finished = true;
 	open_end = ls->tx.stream.payload_left == LIBRA_PAYLOAD_EOF;
 	/* of a body that ends here, or a token that is cut for good? */

@@ -6,6 +6,7 @@
 #include <linux/uio.h>
 #include <net/tcp.h>
 
+#include "cursor.h"
 #include "domain.h"
 #include "guard.h"
 #include "overlay.h"
@@ -26,6 +27,15 @@ static bool guard_sees(struct libra_stream *stream, const struct iov_iter *from,
 	       tail.len - at >= LIBRA_MARKER_SURE;
 }
 
+void libra_guard_forget(struct libra_sock *ls)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	if (!test_bit(LIBRA_SOCK_RECONNECTED, &ls->bits))
+		return;
+	libra_cursor_drop(&ls->tx);
+	ls->tx.held.state = LIBRA_HELD_NONE;
+}
+
 int libra_guard_settle(struct libra_sock *ls, long *timeo)
 {
 	struct libra_held *held = &ls->tx.held;
@@ -37,6 +47,7 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 		if (ret)
 			return ret;
 		mutex_lock(&ls->tx.lock);
+		libra_guard_forget(ls);
 		if (ls->tx.cursor || held->state == LIBRA_HELD_TOKEN ||
 		    (held->state == LIBRA_HELD_WAIT && libra_held_sure(held)))
 			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);

@@ -7,6 +7,8 @@ struct libra_domain;
 struct libra_sock;
 struct msghdr;
 
+/* What was begun on a connection that is gone does not go on in the next one; with tx.lock */
+void libra_guard_forget(struct libra_sock *ls);
 /*
  * What framing left behind goes first, or the connection dies of it: nothing
  * may overtake what is held, and a placeholder's rest cannot be told any more.

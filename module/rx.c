@@ -211,12 +211,15 @@ static void rx_drain(struct libra_rx_call *call)
 	const struct libra_overlay *overlay = call->ls->overlay;
 	read_descriptor_t desc = { .count = 1, .arg.data = call };
 	struct sock *sk = call->ls->sk;
+	size_t before = call->done;
 	int err;
 
 	call->available = libra_lower_available(overlay, sk);
 	err = overlay->lower_ops->read_sock(sk, &desc, rx_actor);
 	if (call->payload)
 		libra_elide_close(call);
+	/* as tcp_recvmsg() does it, and read_sock() does not */
+	sk_peek_offset_bwd(sk, call->done - before);
 	if (err < 0 && !call->err)
 		call->err = err;
 }
@@ -364,8 +367,7 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	};
 	int ret;
 
-	call.elide = domain && libra_sock_may_elide(ls) &&
-		     (iter_is_ubuf(call.to) || iter_is_iovec(call.to));
+	call.elide = domain && libra_sock_may_elide(ls);
 	/* here, because it sleeps: no lock is held yet */
 	if (call.elide)
 		libra_domain_arm(domain);

@@ -492,13 +492,15 @@ static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 
 /* ---- the call ---- */
 
-/* Flags that make lower do more than send bytes in order */
-static bool tx_unusual(const struct msghdr *msg)
+/* Flags and options that make lower do more than send bytes in order */
+static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
 {
 	const int usual = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR |
 			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES;
 
-	return (msg->msg_flags & ~usual) || msg->msg_controllen || msg->msg_ubuf;
+	return (msg->msg_flags & ~usual) || msg->msg_controllen || msg->msg_ubuf ||
+	       /* one time stamp for each call, not for each part of it */
+	       READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
 }
 
 static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
@@ -516,7 +518,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 
 	if (READ_ONCE(ls->reset))
 		return -ECONNRESET;
-	if (libra_stream_synced(call.stream) && tx_unusual(msg)) {
+	if (libra_stream_synced(call.stream) && tx_unusual(ls->sk, msg)) {
 		mutex_lock(&ls->tx.lock);
 		ret = tx_give_up(&call, LIBRA_REASON_FLAGS, 0);
 		mutex_unlock(&ls->tx.lock);

@@ -115,15 +115,17 @@ static void ulp_release(struct sock *sk)
 }
 
 /*
- * A child of a listener, in a softirq: its fields are the listener's. Its
- * struct socket comes with accept(), which attaches it before the application
- * can use it (libra_accept()); nothing was read or written by then.
+ * A child of a listener, in a softirq: its fields are the listener's, and so is
+ * its proto when that was connected before it began to listen. Its struct socket
+ * comes with accept(), which attaches it before the application can use it
+ * (libra_accept()); nothing was read or written by then.
  */
 static void ulp_clone(const struct request_sock *req, struct sock *child,
 		      const gfp_t priority)
 {
 	RCU_INIT_POINTER(inet_csk(child)->icsk_ulp_data, NULL);
 	inet_csk(child)->icsk_ulp_ops = NULL;
+	WRITE_ONCE(child->sk_prot, libra_lower_prot(child));
 }
 
 static int ulp_put_info(struct sk_buff *skb, const struct libra_sock *ls)

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // Accepts one connection and makes the socket calls that it is told on stdin, one a line; answers
 // with what each gave. What plain TCP answers to a script, an attached socket must answer too.
+#include <arpa/inet.h>
 #include <linux/bpf.h>
+#include <linux/errqueue.h>
+#include <linux/kcm.h>
+#include <linux/net_tstamp.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -16,6 +21,7 @@
 #include <iostream>
 #include <map>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -60,10 +66,26 @@ std::string into_sockmap(int fd) {
     return result(::syscall(SYS_bpf, BPF_MAP_UPDATE_ELEM, &put, sizeof(put)));
 }
 
+/// A socket filter for KCM: every message is this long.
+Fd messages_of(std::int32_t size) {
+    const auto code = std::to_array<bpf_insn>({
+        {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, size},
+        {BPF_JMP | BPF_EXIT, 0, 0, 0, 0},
+    });
+    bpf_attr load{};
+    load.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+    load.insns = reinterpret_cast<std::uint64_t>(code.data());
+    load.insn_cnt = code.size();
+    load.license = reinterpret_cast<std::uint64_t>("GPL");
+    return Fd(check(static_cast<int>(::syscall(SYS_bpf, BPF_PROG_LOAD, &load, sizeof(load))),
+                    "BPF_PROG_LOAD"));
+}
+
 class Calls {
 public:
-    explicit Calls(int fd)
-        : fd_(fd)
+    explicit Calls(Fd socket)
+        : socket_(std::move(socket))
+        , fd_(socket_.get())
         , buffer_(room, '.') {
         epoll_ = Fd(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create"));
         epoll_event edge{EPOLLIN | EPOLLRDHUP | EPOLLET, {}};
@@ -74,7 +96,8 @@ public:
         std::istringstream words(command);
         std::string name;
         std::string argument;
-        words >> name >> argument;
+        std::string more;
+        words >> name >> argument >> more;
         const std::size_t size =
             std::min<std::size_t>(std::strtoul(argument.c_str(), nullptr, 10), room);
         if (name == "recv") {
@@ -103,6 +126,18 @@ public:
         }
         if (name == "edge") {
             return edge(size);
+        }
+        if (name == "answer") {
+            return answer(size, std::stoul(more), 0);
+        }
+        if (name == "answer-zerocopy") {
+            return answer_zerocopy(size);
+        }
+        if (name == "connect") {
+            return connect(argument, more);
+        }
+        if (name == "listen") {
+            return listen(static_cast<std::uint16_t>(size));
         }
         return option(name, argument, static_cast<int>(size));
     }
@@ -135,6 +170,107 @@ private:
         message.msg_iovlen = parts.size();
         const ssize_t got = ::recvmsg(fd_, &message, MSG_DONTWAIT);
         return fmt::format("{} flags {}", result(got), message.msg_flags);
+    }
+
+    /// In one call: a head, and so many bytes of the body that was read last.
+    std::string answer(std::size_t length, std::size_t size, int flags) {
+        const std::string_view seen(buffer_.data(), 4096);
+        std::string head = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", length);
+        std::array<iovec, 2> parts{
+            {{head.data(), head.size()}, {buffer_.data() + seen.find("\r\n\r\n") + 4, size}}};
+        msghdr message{};
+        message.msg_iov = parts.data();
+        message.msg_iovlen = parts.size();
+        return result(::sendmsg(fd_, &message, flags | MSG_NOSIGNAL));
+    }
+
+    /// And what the error queue says when the kernel has read it.
+    std::string answer_zerocopy(std::size_t length) {
+        const int on = 1;
+        check(::setsockopt(fd_, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)), "SO_ZEROCOPY");
+        const std::string sent = answer(length, length, MSG_ZEROCOPY);
+        return sent + " " + notices();
+    }
+
+    /// The error queue when all that was sent has arrived.
+    std::string notices() const {
+        std::string all;
+        if (!eventually([this] {
+                int left = 0;
+                return ::ioctl(fd_, SIOCOUTQ, &left) < 0 || left == 0;
+            })) {
+            all = "not all was acknowledged, ";
+        }
+        for (;;) {
+            std::array<char, 256> control{};
+            msghdr message{};
+            message.msg_control = control.data();
+            message.msg_controllen = control.size();
+            if (::recvmsg(fd_, &message, MSG_ERRQUEUE) < 0) {
+                return all + result(-1);
+            }
+            for (cmsghdr* one = CMSG_FIRSTHDR(&message); one != nullptr;
+                 one = CMSG_NXTHDR(&message, one)) {
+                if ((one->cmsg_level == SOL_IPV6 && one->cmsg_type == IPV6_RECVERR) ||
+                    (one->cmsg_level == SOL_IP && one->cmsg_type == IP_RECVERR)) {
+                    sock_extended_err error{};
+                    std::memcpy(&error, CMSG_DATA(one), sizeof(error));
+                    all += fmt::format("{}: {} to {}, ", error.ee_origin, error.ee_info,
+                                       error.ee_data);
+                }
+            }
+        }
+    }
+
+    std::string connect(const std::string& address, const std::string& port) const {
+        sockaddr_in6 where{};
+        where.sin6_family = AF_INET6;
+        where.sin6_port = htons(static_cast<std::uint16_t>(std::stoi(port)));
+        ::inet_pton(AF_INET6, ("::ffff:" + address).c_str(), &where.sin6_addr);
+        return result(::connect(fd_, reinterpret_cast<sockaddr*>(&where), sizeof(where)));
+    }
+
+    std::string listen(std::uint16_t port) const {
+        const int on = 1;
+        check(::setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)), "SO_REUSEADDR");
+        sockaddr_in6 any{};
+        any.sin6_family = AF_INET6;
+        any.sin6_port = htons(port);
+        if (::bind(fd_, reinterpret_cast<sockaddr*>(&any), sizeof(any)) < 0) {
+            return result(-1);
+        }
+        return result(::listen(fd_, 8));
+    }
+
+    /// From here on the calls go to a connection that this socket accepts.
+    std::string accept() {
+        Fd child(::accept(fd_, nullptr, nullptr));
+        if (!child) {
+            return result(-1);
+        }
+        listener_ = std::move(socket_);
+        socket_ = std::move(child);
+        fd_ = socket_.get();
+        return "accepted";
+    }
+
+    /// The kernel reads the stream for a KCM socket, in messages of 1000 bytes.
+    std::string by_kcm(std::size_t count) {
+        if (!kcm_) {
+            kcm_ = Fd(check(::socket(AF_KCM, SOCK_SEQPACKET | SOCK_CLOEXEC, KCMPROTO_CONNECTED),
+                            "AF_KCM"));
+            tame(kcm_.get());
+            const Fd program = messages_of(1000);
+            kcm_attach attach{fd_, program.get()};
+            check(::ioctl(kcm_.get(), SIOCKCMATTACH, &attach), "SIOCKCMATTACH");
+        }
+        std::string all;
+        for (; count > 0; --count) {
+            const ssize_t got = ::recv(kcm_.get(), buffer_.data(), room, 0);
+            all += result(got) +
+                   (got > 0 ? fmt::format(" {:x}, ", hash(buffer_.data(), std::size_t(got))) : "");
+        }
+        return all;
     }
 
     std::string option(const std::string& name, const std::string& argument, int value) {
@@ -182,12 +318,42 @@ private:
             return into_sockmap(fd_);
         }
         if (name == "shutdown") {
-            return result(::shutdown(fd_, SHUT_RD));
+            return result(::shutdown(fd_, argument == "wr"     ? SHUT_WR
+                                          : argument == "rdwr" ? SHUT_RDWR
+                                                               : SHUT_RD));
+        }
+        if (name == "peek-off") {
+            return result(::setsockopt(fd_, SOL_SOCKET, SO_PEEK_OFF, &value, sizeof(value)));
+        }
+        if (name == "peek-off?") {
+            socklen_t size = sizeof(value);
+            const int error = ::getsockopt(fd_, SOL_SOCKET, SO_PEEK_OFF, &value, &size);
+            return error < 0 ? result(error) : std::to_string(value);
+        }
+        if (name == "say") {
+            return result(::send(fd_, argument.data(), argument.size(), MSG_NOSIGNAL));
+        }
+        if (name == "stamps") {
+            const int flags = SOF_TIMESTAMPING_TX_ACK | SOF_TIMESTAMPING_SOFTWARE |
+                              SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+            return result(::setsockopt(fd_, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)));
+        }
+        if (name == "notices") {
+            return notices();
+        }
+        if (name == "accept") {
+            return accept();
+        }
+        if (name == "kcm") {
+            return by_kcm(static_cast<std::size_t>(value));
         }
         return "?";
     }
 
+    Fd socket_;
+    Fd listener_;
     int fd_;
+    Fd kcm_;
     Fd epoll_;
     std::vector<char> buffer_;
 };
@@ -212,8 +378,7 @@ int calls_toy(const std::vector<std::string>& arguments) {
 
     std::string command;
     std::getline(std::cin, command); // "accept"
-    const Fd connection(check(::accept(listener.get(), nullptr, nullptr), "accept"));
-    Calls calls(connection.get());
+    Calls calls(Fd(check(::accept(listener.get(), nullptr, nullptr), "accept")));
     std::cout << "accepted" << std::endl;
     while (std::getline(std::cin, command)) {
         std::cout << calls.call(command) << std::endl;

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+// [doors] What a socket is used for once it has elided: every answer, every byte at the far end and
+// every entry of the error queue is that of the same calls on plain TCP.
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <functional>
+
+#include <arpa/inet.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include "rig.hpp"
+#include "toy.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr std::uint16_t port = 7000;
+constexpr std::uint16_t other_port = 7001;
+
+std::string body(std::size_t offset, std::size_t size) {
+    std::string bytes(size, '\0');
+    Pattern{78}.fill(offset, std::as_writable_bytes(std::span(bytes)));
+    return bytes;
+}
+
+std::string request(std::size_t length) {
+    return fmt::format("POST /sink HTTP/1.1\r\nHost: libra.test\r\nContent-Length: {}\r\n\r\n",
+                       length);
+}
+
+/// A toy and a connection to it, on plain TCP or attached.
+class Scene {
+public:
+    explicit Scene(bool attached, const NetOptions& options = {})
+        : net(options)
+        , toy_(net.proxy(), {"calls", std::to_string(port)})
+        , attached_(attached) {
+        if (attached) {
+            attachment_ = Attachment(toy_.pid(), "", {});
+        }
+    }
+
+    /// A connection whose process is armed, so that from here on payload is elided.
+    Wire& arm() { return arm(Wire(connect_to(net.client(), net.proxy_address(), port))); }
+    Wire& arm(Wire connected) {
+        wire_.emplace(std::move(connected));
+        CHECK(toy_.ask("accept") == "accepted");
+        send(request(20'000) + body(0, 20'000));
+        toy_.ask("recv 100000");
+        return *wire_;
+    }
+
+    /// All of it is in the toy's receive queue afterwards.
+    void send(const std::string& bytes) { send(*wire_, bytes); }
+    static void send(Wire& wire, const std::string& bytes) {
+        wire.write(bytes);
+        eventually([&] {
+            int left = 1;
+            ::ioctl(wire.fd(), SIOCOUTQ, &left);
+            return left == 0;
+        });
+    }
+
+    void ask(const std::vector<std::string>& calls) {
+        for (const std::string& call : calls) {
+            said.push_back(call + " -> " + toy_.ask(call));
+        }
+    }
+
+    /// What arrives at the far end.
+    void hear(Wire& wire, std::size_t size) {
+        std::string all(size, '\0');
+        for (std::size_t at = 0; at < size;) {
+            const std::size_t got = wire.read(std::as_writable_bytes(std::span(all).subspan(at)));
+            if (got == 0) {
+                all.resize(at);
+                break;
+            }
+            at += got;
+        }
+        heard.push_back(std::move(all));
+    }
+
+    /// Counted since the last look: nothing without Libra.
+    Figures change() {
+        const Figures now = libra_module::figures();
+        const Figures since = now - before_;
+        before_ = now;
+        return since;
+    }
+
+    /// From here on nothing is elided on this connection.
+    void expect_copied(Wire& wire) {
+        change();
+        send(wire, request(60'000) + body(0, 60'000));
+        ask({"peek 100000", "recv 100000"});
+        CHECK(change().rx_elided == 0);
+    }
+    void expect_elided() {
+        if (attached_) {
+            CHECK(change().rx_elided > 0);
+        }
+    }
+    void expect_counted(const char* reason) {
+        if (attached_) {
+            const Figures since = change();
+            INFO(since.describe());
+            CHECK(since.fallbacks.contains(reason));
+            CHECK(since.fallbacks.at(reason) > 0);
+            CHECK(since.all_resets() == 0);
+        }
+    }
+    void expect_reset(const char* reason) {
+        if (attached_) {
+            const Figures since = change();
+            INFO(since.describe());
+            CHECK(since.resets.contains(reason));
+            CHECK(since.resets.at(reason) > 0);
+        }
+    }
+
+    void finish() {
+        wire_.reset();
+        toy_.stop();
+        attachment_.detach();
+    }
+
+    Net net;
+    std::vector<std::string> said;
+    std::vector<std::string> heard;
+
+private:
+    Toy toy_;
+    bool attached_;
+    Attachment attachment_;
+    std::optional<Wire> wire_;
+    Figures before_ = libra_module::figures();
+};
+
+void same_as_plain(const std::function<void(Scene&)>& play, const NetOptions& options = {}) {
+    std::vector<std::string> said;
+    std::vector<std::string> heard;
+    for (const bool attached : {false, true}) {
+        Scene scene(attached, options);
+        play(scene);
+        scene.finish();
+        if (attached) {
+            CHECK(scene.said == said);
+            CHECK((scene.heard == heard));
+        }
+        said = scene.said;
+        heard = scene.heard;
+    }
+    check_nothing_left();
+}
+
+} // namespace
+
+TEST_CASE("SO_PEEK_OFF moves back when bytes are read, as on plain TCP", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        scene.arm();
+        scene.change();
+        scene.send(request(100'000) + body(0, 50'000));
+        scene.ask({"peek-off 0", "peek 1000", "peek 1000", "recv 500", "peek-off?", "peek 3000",
+                   "recv 30000", "peek-off?", "peek 1000", "peek 1000", "recv 1500", "peek 100"});
+        scene.send(body(50'000, 50'000));
+        scene.ask({"peek 2000", "recv 60000", "peek-off?", "peek 2000", "recv 60000", "peek 10",
+                   "peek-off -1", "peek 10"});
+        scene.expect_elided();
+    });
+}
+
+TEST_CASE("A call that is stamped has one time stamp, as on plain TCP", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        Wire& wire = scene.arm();
+        scene.ask({"stamps"});
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.change();
+        scene.ask({"recv 100000", "answer 30000 30000", "notices"});
+        scene.expect_counted("flags");
+        scene.hear(wire, 42 + 30'000);
+        scene.expect_copied(wire);
+    });
+}
+
+TEST_CASE("A socket that is connected again begins anew, and is copied", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        const Fd listener = listen_on(scene.net.origin(), other_port);
+        scene.arm();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.change();
+        // leaves in the middle of a placeholder
+        scene.ask({"recv 100000", "answer 60000 30000"});
+        scene.expect_elided();
+        scene.ask({"disconnect", "recv 10",
+                   fmt::format("connect {} {}", scene.net.origin_address(), other_port)});
+        Wire again{Fd(check(::accept(listener.get(), nullptr, nullptr), "accept"))};
+        scene.ask({"say hello", "fionread", "poll"});
+        scene.hear(again, 5);
+        scene.expect_counted("reconnect");
+        scene.expect_copied(again);
+        scene.ask({"say bye", "shutdown wr", "say again"});
+        scene.hear(again, 10);
+    });
+}
+
+TEST_CASE("A socket that was connected can listen", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        scene.arm();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000", "disconnect", fmt::format("listen {}", other_port)});
+        Wire child(connect_to(scene.net.client(), scene.net.proxy_address(), other_port));
+        scene.ask({"accept"});
+        Scene::send(child, request(60'000) + body(0, 60'000));
+        scene.ask({"peek 100000", "recv 100000", "answer 3 0", "say abc"});
+        scene.hear(child, 41);
+    });
+}
+
+TEST_CASE("Each way to shut down says what plain TCP says", "[doors]") {
+    for (const char* how : {"rd", "wr", "rdwr"}) {
+        INFO("shutdown " << how);
+        same_as_plain([how](Scene& scene) {
+            Wire& wire = scene.arm();
+            scene.change();
+            scene.send(request(50'000) + body(0, 30'000));
+            scene.ask({"recv 10000", fmt::format("shutdown {}", how), "poll", "fionread",
+                       "peek 100", "recv 15000", "say abc", "recv 50000", "poll", "recv 10",
+                       "shutdown rdwr", "shutdown wr", "say abc", "recv 10"});
+            scene.expect_elided();
+            scene.hear(wire, 10);
+        });
+    }
+}
+
+TEST_CASE("A client that sends in its SYN is read without copying", "[doors]") {
+    NetOptions options;
+    options.fast_open = true;
+    same_as_plain(
+        [](Scene& scene) {
+            const auto arrived = [&] {
+                return scene.net.proxy().tcp_counter("TCPFastOpenPassive");
+            };
+            const std::uint64_t before = arrived();
+            const auto open = [&] {
+                const Namespace::Inside inside(scene.net.client());
+                Fd fd(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+                tame(fd.get());
+                sockaddr_in where{};
+                where.sin_family = AF_INET;
+                where.sin_port = htons(port);
+                ::inet_pton(AF_INET, scene.net.proxy_address().c_str(), &where.sin_addr);
+                const std::string first = request(10'000) + body(0, 100);
+                CHECK(::sendto(fd.get(), first.data(), first.size(), MSG_FASTOPEN,
+                               reinterpret_cast<sockaddr*>(&where),
+                               sizeof(where)) == static_cast<ssize_t>(first.size()));
+                return fd;
+            };
+            Wire connected(open());
+            Scene::send(connected, body(100, 9'900));
+            Wire& wire = scene.arm(std::move(connected));
+            CHECK(arrived() == before + 1);
+            scene.change();
+            scene.send(request(60'000) + body(0, 60'000));
+            scene.ask({"peek 100000", "recv 100000", "answer 60000 60000"});
+            scene.expect_elided();
+            scene.hear(wire, 42 + 60'000);
+        },
+        options);
+}
+
+TEST_CASE("A part of the kernel that reads the stream gets its bytes (read_sock, by KCM)",
+          "[doors]") {
+    same_as_plain([](Scene& scene) {
+        scene.arm();
+        scene.change();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000"});
+        scene.expect_elided();
+        const std::string more = request(60'000) + body(0, 60'000);
+        scene.send(more.substr(0, 50'000));
+        scene.ask({"kcm 50"});
+        scene.expect_counted("api");
+        scene.send(more.substr(50'000, 10'000));
+        scene.ask({"kcm 10"});
+        CHECK(scene.change().rx_elided == 0);
+    });
+}
+
+TEST_CASE("MSG_ZEROCOPY copies from then on, and its notices are those of plain TCP", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        Wire& wire = scene.arm();
+        scene.send(request(1000) + body(0, 1000));
+        scene.change();
+        scene.ask({"recv 100000", "answer-zerocopy 1000"});
+        scene.expect_counted("flags");
+        scene.hear(wire, 1041);
+        scene.expect_copied(wire);
+    });
+}
+
+TEST_CASE("A placeholder does not leave by MSG_ZEROCOPY", "[doors]") {
+    Scene scene(true);
+    Wire& wire = scene.arm();
+    scene.send(request(60'000) + body(0, 60'000));
+    scene.change();
+    scene.ask({"recv 100000", "answer-zerocopy 60000"});
+    CHECK(scene.said.back().find("-> Connection reset by peer") != std::string::npos);
+    scene.expect_reset("guard");
+    CHECK_THROWS_AS(scene.hear(wire, 1), Cut);
+    scene.finish();
+    check_nothing_left();
+}
