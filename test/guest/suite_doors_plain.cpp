@@ -178,13 +178,18 @@ TEST_CASE("SO_PEEK_OFF moves back when bytes are read, as on plain TCP", "[doors
 
 TEST_CASE("A call that is stamped has one time stamp, as on plain TCP", "[doors]") {
     same_as_plain([](Scene& scene) {
-        Wire& wire = scene.arm();
+        // takes all of a long answer at once
+        ConnectOptions roomy;
+        roomy.rcvbuf = 4 << 20;
+        Wire& wire =
+            scene.arm(Wire(connect_to(scene.net.client(), scene.net.proxy_address(), port, roomy)));
         scene.ask({"stamps"});
         scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000"});
         scene.change();
-        scene.ask({"recv 100000", "answer 30000 30000", "notices"});
+        scene.ask({"answer 400000 400000", "notices"});
         scene.expect_counted("flags");
-        scene.hear(wire, 42 + 30'000);
+        scene.hear(wire, 43 + 400'000);
         scene.expect_copied(wire);
     });
 }
@@ -235,6 +240,24 @@ TEST_CASE("Each way to shut down says what plain TCP says", "[doors]") {
                        "shutdown rdwr", "shutdown wr", "say abc", "recv 10"});
             scene.expect_elided();
             scene.hear(wire, 10);
+        });
+    }
+}
+
+TEST_CASE("Behind MSG_TRUNC and urgent bytes everything is copied, and that is counted",
+          "[doors]") {
+    for (const char* call : {"trunc 60064", "oob", "send-oob"}) {
+        INFO(call);
+        same_as_plain([call](Scene& scene) {
+            Wire& wire = scene.arm();
+            if (std::string_view(call) == "oob") {
+                CHECK(::send(wire.fd(), "!", 1, MSG_OOB) == 1);
+            }
+            scene.send(request(60'000) + body(0, 60'000));
+            scene.change();
+            scene.ask({call, "recv 100000", "recv 100000"});
+            scene.expect_counted("flags");
+            scene.expect_copied(wire);
         });
     }
 }
