@@ -56,6 +56,47 @@ private:
     char* bytes_;
 };
 
+/// A ring for a call at a time.
+class Ring {
+public:
+    Ring() { must(::io_uring_queue_init(4, &ring_, 0), "io_uring"); }
+    Ring(const Ring&) = delete;
+    Ring& operator=(const Ring&) = delete;
+    ~Ring() { ::io_uring_queue_exit(&ring_); }
+
+    void know(const iovec& memory) {
+        must(::io_uring_register_buffers(&ring_, &memory, 1), "io_uring_register_buffers");
+    }
+    io_uring_sqe* call() { return ::io_uring_get_sqe(&ring_); }
+
+    /// Result and errno as of a system call, when the kernel has let go of the memory too.
+    ssize_t complete() {
+        int result = 0;
+        must(::io_uring_submit(&ring_), "io_uring_submit");
+        for (bool more = true; more;) {
+            io_uring_cqe* done = nullptr;
+            must(::io_uring_wait_cqe(&ring_, &done), "io_uring_wait_cqe");
+            // what follows with "more" is the notification of a zero-copy send
+            if ((done->flags & IORING_CQE_F_NOTIF) == 0) {
+                result = done->res;
+            }
+            more = (done->flags & IORING_CQE_F_MORE) != 0;
+            ::io_uring_cqe_seen(&ring_, done);
+        }
+        errno = result < 0 ? -result : 0;
+        return result < 0 ? -1 : result;
+    }
+
+private:
+    static void must(int result, const char* what) {
+        if (result < 0) {
+            throw std::system_error(-result, std::generic_category(), what);
+        }
+    }
+
+    io_uring ring_{};
+};
+
 class Doors {
 public:
     explicit Doors(int fd)
@@ -154,50 +195,23 @@ private:
     }
 
     ssize_t receive_provided() {
-        io_uring ring{};
-        io_uring_cqe* done = nullptr;
-        const int error = ::io_uring_queue_init(4, &ring, 0);
-        if (error < 0) {
-            throw std::system_error(-error, std::generic_category(), "io_uring");
-        }
-        io_uring_sqe* give = ::io_uring_get_sqe(&ring);
-        ::io_uring_prep_provide_buffers(give, here(), static_cast<int>(piece), 1, 7, 0);
-        ::io_uring_submit(&ring);
-        ::io_uring_wait_cqe(&ring, &done);
-        ::io_uring_cqe_seen(&ring, done);
-        io_uring_sqe* call = ::io_uring_get_sqe(&ring);
+        Ring ring;
+        ::io_uring_prep_provide_buffers(ring.call(), here(), static_cast<int>(piece), 1, 7, 0);
+        ring.complete();
+        io_uring_sqe* call = ring.call();
         ::io_uring_prep_recv(call, fd_, nullptr, piece, 0);
         call->flags |= IOSQE_BUFFER_SELECT;
         call->buf_group = 7;
-        ::io_uring_submit(&ring);
-        ::io_uring_wait_cqe(&ring, &done);
-        const int got = done->res;
-        ::io_uring_cqe_seen(&ring, done);
-        ::io_uring_queue_exit(&ring);
-        errno = got < 0 ? -got : 0;
-        return got < 0 ? -1 : got;
+        return ring.complete();
     }
 
     /// Into memory that a ring knows already.
     ssize_t receive_registered() {
-        io_uring ring{};
-        io_uring_cqe* done = nullptr;
+        Ring ring;
         const iovec memory{here(), piece};
-        int got = ::io_uring_queue_init(4, &ring, 0);
-        if (got < 0) {
-            throw std::system_error(-got, std::generic_category(), "io_uring");
-        }
-        got = ::io_uring_register_buffers(&ring, &memory, 1);
-        if (got == 0) {
-            ::io_uring_prep_read_fixed(::io_uring_get_sqe(&ring), fd_, here(), piece, 0, 0);
-            ::io_uring_submit(&ring);
-            ::io_uring_wait_cqe(&ring, &done);
-            got = done->res;
-            ::io_uring_cqe_seen(&ring, done);
-        }
-        ::io_uring_queue_exit(&ring);
-        errno = got < 0 ? -got : 0;
-        return got < 0 ? -1 : got;
+        ring.know(memory);
+        ::io_uring_prep_read_fixed(ring.call(), fd_, here(), piece, 0, 0);
+        return ring.complete();
     }
 
     ssize_t receive_many() {
@@ -309,27 +323,9 @@ private:
     }
 
     ssize_t send_uring(std::size_t at) {
-        io_uring ring{};
-        io_uring_cqe* done = nullptr;
-        const int error = ::io_uring_queue_init(4, &ring, 0);
-        if (error < 0) {
-            throw std::system_error(-error, std::generic_category(), "io_uring");
-        }
-        ::io_uring_prep_send_zc(::io_uring_get_sqe(&ring), fd_, store_.data() + at, size_ - at,
-                                MSG_WAITALL, 0);
-        ::io_uring_submit(&ring);
-        int sent = 0;
-        for (bool more = true; more;) {
-            ::io_uring_wait_cqe(&ring, &done);
-            if ((done->flags & IORING_CQE_F_NOTIF) == 0) {
-                sent = done->res;
-            }
-            more = (done->flags & IORING_CQE_F_MORE) != 0;
-            ::io_uring_cqe_seen(&ring, done);
-        }
-        ::io_uring_queue_exit(&ring);
-        errno = sent < 0 ? -sent : 0;
-        return sent < 0 ? -1 : sent;
+        Ring ring;
+        ::io_uring_prep_send_zc(ring.call(), fd_, store_.data() + at, size_ - at, MSG_WAITALL, 0);
+        return ring.complete();
     }
 
     /// What can be read goes out first; the rest when it is there.
