@@ -28,6 +28,7 @@
 #include "stats.h"
 #include "tx.h"
 #include "verify.h"
+#include "zerocopy.h"
 
 /* Copied payload is searched and sent in parts of this size */
 #define PART_MAX	(128 << 10)
@@ -495,10 +496,11 @@ static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
 /* Flags and options that make lower do more than send bytes in order */
 static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
 {
+	/* MSG_WAITALL is io_uring's; lower does not look at it */
 	const int usual = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR |
-			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES;
+			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES | MSG_WAITALL;
 
-	return (msg->msg_flags & ~usual) || msg->msg_controllen || msg->msg_ubuf ||
+	return (msg->msg_flags & ~usual) || msg->msg_controllen ||
 	       /* one time stamp for each call, not for each part of it */
 	       READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
 }
@@ -539,6 +541,19 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 	return 0;
 }
 
+/* With what MSG_ZEROCOPY asks for */
+static int tx_noticed(struct libra_sock *ls, struct msghdr *msg, size_t *done)
+{
+	struct ubuf_info *notice = libra_zerocopy_begin(ls, msg);
+	int ret;
+
+	if (IS_ERR(notice))
+		return PTR_ERR(notice);
+	ret = tx_send(ls, msg, done);
+	libra_zerocopy_end(ls, notice, *done && !READ_ONCE(ls->reset));
+	return ret;
+}
+
 int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct libra_sock *ls = libra_sock_enter(sk);
@@ -551,7 +566,7 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	if (!len)
 		ret = ls->overlay->lower->sendmsg(sk, msg, len);
 	else
-		ret = tx_send(ls, msg, &done);
+		ret = tx_noticed(ls, msg, &done);
 	dead = READ_ONCE(ls->reset);
 	libra_sock_finish(ls);
 	libra_sock_put(ls);

@@ -29,4 +29,11 @@
 #define LIBRA_ASSIGN_STR(dst, src)	__assign_str(dst)
 #endif
 
+/* msg_zerocopy_realloc() learnt of memory of devices */
+#ifdef LIBRA_HAVE_ZEROCOPY_DEVMEM
+#define libra_msg_zerocopy_alloc(sk, size)	msg_zerocopy_realloc(sk, size, NULL, false)
+#else
+#define libra_msg_zerocopy_alloc(sk, size)	msg_zerocopy_realloc(sk, size, NULL)
+#endif
+
 #endif /* _LIBRA_COMPAT_H */

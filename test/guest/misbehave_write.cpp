@@ -183,7 +183,7 @@ std::size_t Writer::from_pipe(std::vector<iovec>& spans, Dice& dice) {
     return done;
 }
 
-/// Makes the stream opaque; memory must stay until the kernel says that it was read.
+/// Memory must stay until the kernel says that it was read.
 std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
     way_ = "zero copy";
     const int on = 1;
@@ -209,7 +209,7 @@ std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
 
 std::size_t Writer::with_uring(std::vector<iovec>& spans, int flags, Dice& dice) {
     way_ = "with uring";
-    const bool zero_copy = plan_.exotic && dice.between(0, 2) == 0;
+    const bool zero_copy = dice.between(0, 7) == 0;
     std::erase_if(spans, is_empty);
     if (zero_copy) {
         spans.resize(1);
@@ -248,7 +248,7 @@ std::size_t Writer::write(std::vector<iovec> spans, bool more, Dice& dice) {
     case 7:
         return from_pipe(spans, dice);
     case 8:
-        if (plan_.exotic) {
+        if (plan_.family == Family::writes) {
             return zero_copy(spans);
         }
         [[fallthrough]];
