@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // [storms] Everything at once: changes of all kinds under many connections, proxies that are
-// killed, namespaces that go with payload in them. LIBRA_TEST_STORM says how many changes.
+// killed, limits that are always met, namespaces that go with payload in them. LIBRA_TEST_STORM
+// says how many changes, LIBRA_TEST_STORM_WIDTH under how many connections.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@ using namespace guest;
 namespace {
 
 constexpr std::uint64_t mega = 1 << 20;
-constexpr int connections = 64;
 
 std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
@@ -103,6 +103,35 @@ std::vector<Client> waiting_clients(Rig& rig, int count) {
     return clients;
 }
 
+/// Ten clients that wait; from time to time one has its fill and another one comes.
+class Queue {
+public:
+    explicit Queue(Rig& rig)
+        : rig_(rig)
+        , clients_(waiting_clients(rig, 10)) {}
+
+    void next() {
+        drain(clients_.front());
+        clients_.erase(clients_.begin());
+        clients_.push_back(std::move(waiting_clients(rig_, 1).front()));
+    }
+
+    void end() {
+        for (Client& each : clients_) {
+            drain(each);
+        }
+    }
+
+private:
+    void drain(Client& client) {
+        const Exchange what = get(2 * mega);
+        rig_.faults.add(flaw(what, client.receive(what)));
+    }
+
+    Rig& rig_;
+    std::vector<Client> clients_;
+};
+
 bool nothing_retained() {
     return eventually([] {
         const Figures now = libra_module::figures();
@@ -115,6 +144,7 @@ bool nothing_retained() {
 TEST_CASE("Changes of all kinds under many connections", "[storms]") {
     const ::libra::Config before = libra_module::client().config();
     const std::uint64_t changes = number_from("LIBRA_TEST_STORM", 24);
+    const auto connections = static_cast<int>(number_from("LIBRA_TEST_STORM_WIDTH", 64));
     const std::uint64_t seed = number_from("LIBRA_TEST_SEED", 1);
     for (const ProxyConfig& config : {nginx_large(), haproxy_16k()}) {
         INFO(config.name);
@@ -143,6 +173,48 @@ TEST_CASE("Changes of all kinds under many connections", "[storms]") {
         libra_module::client().set_config(back);
         rig.origin.drop_connections();
         rig.attach();
+        rig.expect_savings(get(mega), 3, 5.0);
+        rig.finish();
+    }
+}
+
+TEST_CASE("Limits that are met all the time lose and stall nothing", "[storms]") {
+    const std::uint64_t rounds = number_from("LIBRA_TEST_STORM", 24);
+    for (const ProxyConfig& config : {nginx_large(), haproxy_64k()}) {
+        INFO(config.name);
+        ::libra::ConfigChange limits;
+        limits.cap_domain = config.kind == ProxyKind::nginx ? 4 * mega : mega / 2;
+        limits.cap_spill = limits.cap_domain;
+        const LimitScope scope(limits);
+        Rig rig(config);
+        rig.talk({get(100'000)});
+        Queue queue(rig);
+        LoadOptions options;
+        options.width = 16;
+        Load load(rig, mixture(), options);
+        const Figures before = libra_module::figures();
+        std::uint64_t full = 0;
+        for (std::uint64_t i = 0; i < rounds; ++i) {
+            load.wait_for(6);
+            const Figures now = libra_module::figures();
+            const std::uint64_t held = now.retained + now.counters.at("spilled");
+            full += held >= *limits.cap_domain / 2 ? 1 : 0;
+            CHECK(now.counters.at("spilled") <= *limits.cap_spill);
+            if (i % 4 == 3) {
+                queue.next();
+            }
+        }
+        load.stop();
+        queue.end();
+        const Figures change = libra_module::figures() - before;
+        INFO(change.describe());
+        fmt::print(stderr, "    {} exchanges, much held in {} of {} looks: {}\n", load.done(), full,
+                   rounds, change.describe());
+        CHECK(full > rounds / 2);
+        CHECK(change.fallbacks.contains("cap"));
+        CHECK(change.counters.at("spills") > 0);
+        CHECK(change.all_resets() == 0);
+        // and when the crowd has gone all is as it was
         rig.expect_savings(get(mega), 3, 5.0);
         rig.finish();
     }
