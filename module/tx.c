@@ -20,6 +20,7 @@
 #include "cursor.h"
 #include "domain.h"
 #include "guard.h"
+#include "metadata.h"
 #include "overlay.h"
 #include "payload.h"
 #include "place.h"
@@ -35,29 +36,12 @@
 /* How far behind a part is searched: a marker interval, framed in small chunks */
 #define AHEAD_MAX	(32 << 10)
 
-struct tx_call {
-	struct libra_sock *ls;
-	struct libra_stream *stream;
-	struct libra_domain *domain;
-	struct iov_iter *from;
-	int flags;		/* for each part; the last one's MSG_MORE and MSG_EOR */
-	size_t unseen;		/* how many of its last bytes were not searched ahead */
-};
-
-/* ---- parts ---- */
-
-/* Flags of a part of @len bytes: all but the last go out with MSG_MORE */
-static int tx_flags(const struct tx_call *call, size_t len)
-{
-	return call->flags | (iov_iter_count(call->from) > len ? MSG_MORE : 0);
-}
-
 /* The application's own bytes */
-static int tx_copy(struct tx_call *call, size_t len)
+static int tx_copy(struct libra_tx_call *call, size_t len)
 {
 	int ret;
 
-	ret = libra_send_part(call->ls, call->from, len, tx_flags(call, len));
+	ret = libra_send_part(call->ls, call->from, len, libra_tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
 	libra_stream_payload(call->stream, ret);
@@ -67,149 +51,9 @@ static int tx_copy(struct tx_call *call, size_t len)
 	return ret;
 }
 
-/* ---- metadata ---- */
-
-/* Copies in what is looked at, more of it as long as that helps */
-static int tx_parse(struct tx_call *call, u32 *looked, struct libra_frame *frame)
-{
-	size_t left = iov_iter_count(call->from);
-	u32 look = min_t(size_t, left, LIBRA_HEAD_MIN);
-	int verdict;
-	u8 *head;
-
-	for (;;) {
-		struct iov_iter it = *call->from;
-
-		head = libra_stream_look(call->stream, look);
-		if (!head)
-			return LIBRA_GIVE_UP;
-		if (copy_from_iter(head, look, &it) != look)
-			return -EFAULT;
-		*looked = look;
-		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
-		if (verdict != LIBRA_NEED_MORE || look == left)
-			return verdict;
-		look = min_t(size_t, left, look * 4);
-	}
-}
-
-/*
- * Encryption does not begin so: printable, and no control up to the line's end.
- * What a client can make a proxy say in a request's first line does.
- */
-static bool tx_begins_as_text(const u8 *bytes, u32 len)
-{
-	u32 i;
-
-	for (i = 0; i < min_t(u32, len, 32); i++) {
-		if (bytes[i] == '\r' || bytes[i] == '\n')
-			return true;
-		if (bytes[i] < ' ' || bytes[i] == 0x7f || (i < 4 && bytes[i] > 0x7f))
-			return false;
-	}
-	return len;
-}
-
-/*
- * Framing is lost, in spite of the `looked` bytes behind what has passed. What an
- * outgoing connection says from its first byte on and nobody can read is most
- * likely TLS: placeholders may be encrypted in it already, and so may those of
- * every later one. Text that the parser does not like is only watched.
- */
-static int tx_give_up(struct tx_call *call, enum libra_reason reason, u32 looked)
-{
-	struct libra_sock *ls = call->ls;
-	struct libra_stream *stream = call->stream;
-	bool unreadable = reason == LIBRA_REASON_PARSER && !stream->begun &&
-			  stream->side == LIBRA_SIDE_REQUEST &&
-			  !tx_begins_as_text(stream->head, stream->head_len + looked);
-
-	libra_sock_tx_opaque(ls, reason);
-	libra_stream_free(stream);
-	if (ls->tx.cursor)
-		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
-	if (!unreadable || !call->domain)
-		return 0;
-	WRITE_ONCE(call->domain->tls, true);
-	if (libra_payload_any_live(call->domain))
-		return libra_sock_kill(ls, LIBRA_RESET_OPAQUE_SINK);
-	return 0;
-}
-
-/* Metadata that no placeholder may lie in, nor end a message inside one */
-static int tx_check_metadata(struct tx_call *call, const u8 *bytes, u32 len,
-			     const struct libra_frame *frame)
-{
-	struct libra_tx *tx = &call->ls->tx;
-	struct libra_marker marker;
-	u32 at;
-
-	if (!READ_ONCE(libra_ever_elided))
-		return 0;
-	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
-		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
-	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
-		return 0;
-	/* the message before has ended, or this frame ends it */
-	if (libra_stream_last(call->stream) ||
-	    (frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len))
-		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
-	return 0;
-}
-
-/* Behind a cut token metadata waits with it; bytes taken or an error */
-static int tx_hold_metadata(struct tx_call *call, const u8 *bytes, u32 len,
-			    const struct libra_frame *frame)
-{
-	struct libra_held *held = &call->ls->tx.held;
-	bool ends = frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len;
-
-	if (!ends && libra_held_metadata(held, bytes, len))
-		return len;
-	if (libra_held_sure(held))
-		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
-	held->state = LIBRA_HELD_RAW;
-	return libra_held_flush(call->ls, call->flags | MSG_MORE);
-}
-
-static int tx_metadata(struct tx_call *call)
-{
-	struct libra_stream *stream = call->stream;
-	struct libra_sock *ls = call->ls;
-	struct libra_frame frame;
-	u32 looked = 0, len;
-	const u8 *bytes;
-	int verdict, ret;
-	bool whole;
-
-	verdict = tx_parse(call, &looked, &frame);
-	if (verdict == -EFAULT)
-		return verdict;
-	whole = verdict == LIBRA_FRAME;
-	len = whole ? frame.meta_len - stream->head_len : looked;
-	if (verdict < 0 || !len)
-		return tx_give_up(call, verdict == -ESTALE ? LIBRA_REASON_NO_PARSER :
-				  LIBRA_REASON_PARSER, looked);
-	bytes = stream->head + stream->head_len;
-	ret = tx_check_metadata(call, bytes, len, whole ? &frame : NULL);
-	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
-		ret = tx_hold_metadata(call, bytes, len, whole ? &frame : NULL);
-	if (!ret)
-		ret = libra_send_bytes(ls, bytes, len, tx_flags(call, len));
-	if (ret > 0)
-		iov_iter_advance(call->from, ret);
-	if (whole && ret == len) {
-		libra_stream_commit(ls, stream, &frame);
-		return ret;
-	}
-	if (ret > 0)
-		libra_stream_passed(stream, ret);
-	return ret;
-}
-
 /* ---- payload that is reused ---- */
 
-static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
+static int tx_begin(struct libra_tx_call *call, const struct libra_marker *marker)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
@@ -243,7 +87,7 @@ static int tx_begin(struct tx_call *call, const struct libra_marker *marker)
  * unknown length whose sender wants no delay: its next bytes may be long in
  * coming.
  */
-static bool tx_body_goes_on(const struct tx_call *call, u32 len)
+static bool tx_body_goes_on(const struct libra_tx_call *call, u32 len)
 {
 	const struct libra_stream *stream = call->stream;
 	const struct tcp_sock *tp = tcp_sk(call->ls->sk);
@@ -255,7 +99,7 @@ static bool tx_body_goes_on(const struct tx_call *call, u32 len)
 	return !(tp->nonagle & TCP_NAGLE_OFF);
 }
 
-static int tx_reuse(struct tx_call *call)
+static int tx_reuse(struct libra_tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
@@ -271,7 +115,7 @@ static int tx_reuse(struct tx_call *call)
 	if (ret)
 		return ret;
 	libra_verify_skip(stream->verify);
-	flags = tx_flags(call, len);
+	flags = libra_tx_flags(call, len);
 	if (tx_body_goes_on(call, len))
 		flags |= MSG_MORE;
 	ret = libra_cursor_send(call->ls, len, flags);
@@ -291,7 +135,7 @@ static int tx_reuse(struct tx_call *call)
 /* ---- payload that is copied ---- */
 
 /* The first bytes of a token, perhaps, at the end of what there is */
-static int tx_hold(struct tx_call *call, u32 len)
+static int tx_hold(struct libra_tx_call *call, u32 len)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
@@ -313,7 +157,7 @@ static int tx_hold(struct tx_call *call, u32 len)
 }
 
 /* Do the next bytes complete what is held? */
-static int tx_held_decide(struct tx_call *call)
+static int tx_held_decide(struct libra_tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_held *held = &call->ls->tx.held;
@@ -352,7 +196,7 @@ static int tx_held_decide(struct tx_call *call)
 	}
 }
 
-static bool tx_leaked(struct tx_call *call)
+static bool tx_leaked(struct libra_tx_call *call)
 {
 	struct libra_held *held = &call->ls->tx.held;
 	struct iov_iter it = *call->from;
@@ -372,7 +216,7 @@ static bool tx_leaked(struct tx_call *call)
  * behind this part. Its offset says so: from a token behind this part it would
  * be less far. (The token itself may be cut by framing, and is not found then.)
  */
-static bool tx_cut_ahead(struct tx_call *call, size_t len)
+static bool tx_cut_ahead(struct libra_tx_call *call, size_t len)
 {
 	size_t left = iov_iter_count(call->from), from = len, at;
 	struct iov_iter it = *call->from;
@@ -395,7 +239,7 @@ static bool tx_cut_ahead(struct tx_call *call, size_t len)
 	       libra_marker_offset(&marker) + len > from + at + LIBRA_MARKER_LEN;
 }
 
-static int tx_payload(struct tx_call *call)
+static int tx_payload(struct libra_tx_call *call)
 {
 	struct libra_marker marker;
 	enum libra_found found;
@@ -428,7 +272,7 @@ static int tx_payload(struct tx_call *call)
 /* ---- the loop ---- */
 
 /* Bytes taken from the application, 0 when only the state changed, or an error */
-static int tx_step(struct tx_call *call)
+static int tx_step(struct libra_tx_call *call)
 {
 	struct libra_tx *tx = &call->ls->tx;
 	bool in_payload = libra_stream_in_payload(call->stream);
@@ -442,14 +286,14 @@ static int tx_step(struct tx_call *call)
 			return ret;
 	}
 	if (!in_payload)
-		return tx_metadata(call);
+		return libra_metadata_send(call);
 	if (tx->cursor)
 		return tx_reuse(call);
 	return tx_payload(call);
 }
 
 /* Until all is sent, lower has no room, or framing is lost */
-static int tx_steps(struct tx_call *call, size_t *done)
+static int tx_steps(struct libra_tx_call *call, size_t *done)
 {
 	struct sock *sk = call->ls->sk;
 	int ret;
@@ -467,7 +311,7 @@ static int tx_steps(struct tx_call *call, size_t *done)
 	return 0;
 }
 
-static int tx_framed(struct tx_call *call, long *timeo, size_t *done)
+static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 {
 	struct libra_sock *ls = call->ls;
 	size_t before = SIZE_MAX;
@@ -507,7 +351,7 @@ static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
 
 static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 {
-	struct tx_call call = {
+	struct libra_tx_call call = {
 		.ls = ls,
 		.stream = &ls->tx.stream,
 		.domain = libra_sock_bind(ls),
@@ -522,7 +366,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		return -ECONNRESET;
 	if (libra_stream_synced(call.stream) && tx_unusual(ls->sk, msg)) {
 		mutex_lock(&ls->tx.lock);
-		ret = tx_give_up(&call, LIBRA_REASON_FLAGS, 0);
+		ret = libra_metadata_give_up(&call, LIBRA_REASON_FLAGS, 0);
 		mutex_unlock(&ls->tx.lock);
 		if (ret)
 			return ret;

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Metadata is parsed and searched in a kernel buffer and sent from it: what the
+ * application changes meanwhile has no effect. With tx.lock.
+ */
+#include <linux/uio.h>
+
+#include "cursor.h"
+#include "domain.h"
+#include "marker.h"
+#include "metadata.h"
+#include "payload.h"
+#include "send.h"
+#include "sock.h"
+#include "stats.h"
+#include "stream.h"
+
+/* Copies in what is looked at, more of it as long as that helps */
+static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_frame *frame)
+{
+	size_t left = iov_iter_count(call->from);
+	u32 look = min_t(size_t, left, LIBRA_HEAD_MIN);
+	int verdict;
+	u8 *head;
+
+	for (;;) {
+		struct iov_iter it = *call->from;
+
+		head = libra_stream_look(call->stream, look);
+		if (!head)
+			return LIBRA_GIVE_UP;
+		if (copy_from_iter(head, look, &it) != look)
+			return -EFAULT;
+		*looked = look;
+		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
+		if (verdict != LIBRA_NEED_MORE || look == left)
+			return verdict;
+		look = min_t(size_t, left, look * 4);
+	}
+}
+
+/*
+ * Encryption does not begin so: printable, and no control up to the line's end.
+ * What a client can make a proxy say in a request's first line does.
+ */
+static bool metadata_begins_as_text(const u8 *bytes, u32 len)
+{
+	u32 i;
+
+	for (i = 0; i < min_t(u32, len, 32); i++) {
+		if (bytes[i] == '\r' || bytes[i] == '\n')
+			return true;
+		if (bytes[i] < ' ' || bytes[i] == 0x7f || (i < 4 && bytes[i] > 0x7f))
+			return false;
+	}
+	return len;
+}
+
+int libra_metadata_give_up(struct libra_tx_call *call, enum libra_reason reason,
+			   u32 looked)
+{
+	struct libra_sock *ls = call->ls;
+	struct libra_stream *stream = call->stream;
+	bool unreadable = reason == LIBRA_REASON_PARSER && !stream->begun &&
+			  stream->side == LIBRA_SIDE_REQUEST &&
+			  !metadata_begins_as_text(stream->head, stream->head_len + looked);
+
+	libra_sock_tx_opaque(ls, reason);
+	libra_stream_free(stream);
+	if (ls->tx.cursor)
+		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
+	if (!unreadable || !call->domain)
+		return 0;
+	WRITE_ONCE(call->domain->tls, true);
+	if (libra_payload_any_live(call->domain))
+		return libra_sock_kill(ls, LIBRA_RESET_OPAQUE_SINK);
+	return 0;
+}
+
+/* Metadata that no placeholder may lie in, nor end a message inside one */
+static int metadata_check(struct libra_tx_call *call, const u8 *bytes, u32 len,
+			  const struct libra_frame *frame)
+{
+	struct libra_tx *tx = &call->ls->tx;
+	struct libra_marker marker;
+	u32 at;
+
+	if (!READ_ONCE(libra_ever_elided))
+		return 0;
+	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
+	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
+		return 0;
+	/* the message before has ended, or this frame ends it */
+	if (libra_stream_last(call->stream) ||
+	    (frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len))
+		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
+	return 0;
+}
+
+/* Behind a cut token metadata waits with it; bytes taken or an error */
+static int metadata_hold(struct libra_tx_call *call, const u8 *bytes, u32 len,
+			 const struct libra_frame *frame)
+{
+	struct libra_held *held = &call->ls->tx.held;
+	bool ends = frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len;
+
+	if (!ends && libra_held_metadata(held, bytes, len))
+		return len;
+	if (libra_held_sure(held))
+		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
+	held->state = LIBRA_HELD_RAW;
+	return libra_held_flush(call->ls, call->flags | MSG_MORE);
+}
+
+int libra_metadata_send(struct libra_tx_call *call)
+{
+	struct libra_stream *stream = call->stream;
+	struct libra_sock *ls = call->ls;
+	struct libra_frame frame;
+	u32 looked = 0, len;
+	const u8 *bytes;
+	int verdict, ret;
+	bool whole;
+
+	verdict = metadata_parse(call, &looked, &frame);
+	if (verdict == -EFAULT)
+		return verdict;
+	whole = verdict == LIBRA_FRAME;
+	len = whole ? frame.meta_len - stream->head_len : looked;
+	if (verdict < 0 || !len)
+		return libra_metadata_give_up(call, verdict == -ESTALE ?
+					      LIBRA_REASON_NO_PARSER :
+					      LIBRA_REASON_PARSER, looked);
+	bytes = stream->head + stream->head_len;
+	ret = metadata_check(call, bytes, len, whole ? &frame : NULL);
+	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
+		ret = metadata_hold(call, bytes, len, whole ? &frame : NULL);
+	if (!ret)
+		ret = libra_send_bytes(ls, bytes, len, libra_tx_flags(call, len));
+	if (ret > 0)
+		iov_iter_advance(call->from, ret);
+	if (whole && ret == len) {
+		libra_stream_commit(ls, stream, &frame);
+		return ret;
+	}
+	if (ret > 0)
+		libra_stream_passed(stream, ret);
+	return ret;
+}
