@@ -55,6 +55,15 @@ http {{
 }}
 )";
 
+/// Several origins of one process do not share theirs.
+std::string new_directory() {
+    std::string name = "/tmp/libra-origin.XXXXXX";
+    if (::mkdtemp(name.data()) == nullptr) {
+        throw std::system_error(errno, std::generic_category(), name);
+    }
+    return name;
+}
+
 std::string header(const Reply& reply, const std::string& name) {
     for (const Header& each : reply.headers) {
         if (each.first == name) {
@@ -67,7 +76,7 @@ std::string header(const Reply& reply, const std::string& name) {
 } // namespace
 
 FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes)
-    : directory_(fmt::format("/tmp/libra-demo.{}", ::getpid())) {
+    : directory_(new_directory()) {
     std::filesystem::create_directories(directory_ + "/files");
     for (const std::uint64_t size : sizes) {
         std::string bytes(size, '\0');

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "forwarder.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <array>
+#include <climits>
+
+#include <sys/socket.h>
+
+#include <fmt/format.h>
+
+#include "wire.hpp"
+
+namespace bench {
+namespace {
+
+using guest::check;
+using guest::Fd;
+using guest::Pipe;
+
+constexpr int pipe_size = 1 << 20;
+
+/// One direction; at most one pipe full at a time.
+class Direction {
+public:
+    Direction(int from, int to)
+        : from_(from)
+        , to_(to) {
+        check(::fcntl(pipe_.write.get(), F_SETPIPE_SZ, pipe_size), "F_SETPIPE_SZ");
+    }
+
+    /// What there is, until nothing more comes; false at the end.
+    bool move() {
+        for (;;) {
+            const ssize_t got = ::splice(from_, nullptr, pipe_.write.get(), nullptr, pipe_size,
+                                         SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+            if (got < 0 && errno == EAGAIN) {
+                return true;
+            }
+            if (got <= 0) {
+                return false;
+            }
+            for (ssize_t left = got; left > 0;) {
+                const ssize_t put = ::splice(pipe_.read.get(), nullptr, to_, nullptr,
+                                             static_cast<std::size_t>(left), SPLICE_F_MOVE);
+                if (put <= 0) {
+                    return false;
+                }
+                left -= put;
+            }
+        }
+    }
+
+private:
+    int from_;
+    int to_;
+    Pipe pipe_;
+};
+
+void serve(int client, int upstream) {
+    Direction up(client, upstream);
+    Direction down(upstream, client);
+    for (;;) {
+        std::array<pollfd, 2> both{{{client, POLLIN, 0}, {upstream, POLLIN, 0}}};
+        check(::poll(both.data(), both.size(), -1), "poll");
+        if ((both[0].revents != 0 && !up.move()) || (both[1].revents != 0 && !down.move())) {
+            return;
+        }
+    }
+}
+
+} // namespace
+
+int forward(const std::vector<std::string>& arguments) {
+    const guest::Namespace ns = guest::Namespace::here();
+    const Fd listener =
+        guest::listen_on(ns, static_cast<std::uint16_t>(std::stoi(arguments.at(0))));
+    fmt::print("ready\n");
+    std::fflush(stdout);
+    for (;;) {
+        const Fd client(check(::accept(listener.get(), nullptr, nullptr), "accept"));
+        const Fd upstream = guest::connect_to(
+            ns, arguments.at(1), static_cast<std::uint16_t>(std::stoi(arguments.at(2))));
+        serve(client.get(), upstream.get());
+    }
+}
+
+} // namespace bench

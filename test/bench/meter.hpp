@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+// What ran for whom. Under icount (scripts/vm --icount) a nanosecond of guest time is an
+// instruction.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <vector>
+
+namespace bench {
+
+/// All since boot, in nanoseconds of guest time.
+struct Work {
+    std::uint64_t proxy =
+        0; ///< in the proxy's threads: its code, its calls, softirqs that interrupt them
+    std::uint64_t guest = 0;    ///< in all threads
+    std::uint64_t switches = 0; ///< how often the proxy's threads were switched to
+};
+
+Work operator-(const Work& later, const Work& earlier);
+
+/// The work so far of these processes, and of the whole guest. Source: schedstat of /proc, which
+/// counts a thread when it goes to sleep: the processes must be idle. Throws when a file is
+/// missing.
+Work work_of(const std::vector<pid_t>& processes);
+
+} // namespace bench

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "requester.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <string_view>
+
+#include <fmt/format.h>
+
+#include "wire.hpp"
+
+namespace bench {
+
+using guest::check;
+
+Requester::Requester(const guest::Namespace& ns, const std::string& address, std::uint16_t port)
+    : socket_(guest::connect_to(ns, address, port)) {}
+
+void Requester::get(std::uint64_t bytes) {
+    const std::string request =
+        fmt::format("GET /files/{} HTTP/1.1\r\nHost: libra.bench\r\n\r\n", bytes);
+    check(::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL), "send");
+
+    std::array<char, 4096> buffer{};
+    std::size_t have = 0;
+    std::size_t head = std::string_view::npos;
+    while (head == std::string_view::npos && have < buffer.size()) {
+        const auto got =
+            check(::recv(socket_.get(), buffer.data() + have, buffer.size() - have, 0), "recv");
+        if (got == 0) {
+            throw std::runtime_error("the connection ends inside a head");
+        }
+        have += static_cast<std::size_t>(got);
+        head = std::string_view(buffer.data(), have).find("\r\n\r\n");
+    }
+    const std::string_view seen(buffer.data(), have);
+    const std::string length = fmt::format("Content-Length: {}\r\n", bytes);
+    const auto same = [](char one, char other) { return std::tolower(one) == std::tolower(other); };
+    if (seen.substr(0, 12) != "HTTP/1.1 200" ||
+        std::search(seen.begin(), seen.end(), length.begin(), length.end(), same) == seen.end()) {
+        throw std::runtime_error(fmt::format("not what was asked for: {}", seen.substr(0, 200)));
+    }
+    std::uint64_t left = bytes - std::min<std::uint64_t>(bytes, have - (head + 4));
+    while (left != 0) {
+        // thrown away by the kernel, without a copy
+        const auto got = check(::recv(socket_.get(), nullptr, left, MSG_TRUNC), "recv");
+        if (got == 0) {
+            throw std::runtime_error("the connection ends inside a body");
+        }
+        left -= static_cast<std::uint64_t>(got);
+    }
+}
+
+} // namespace bench

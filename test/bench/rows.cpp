@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "rows.hpp"
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace bench {
+
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Row, proxy, path, cpu, method, connections, body_bytes,
+                                   proxy_instructions, guest_instructions, copied_bytes, spread,
+                                   runs)
+
+namespace {
+
+template <typename Get>
+std::uint64_t median(std::vector<Sample>& samples, Get get) {
+    const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
+    std::nth_element(
+        samples.begin(), middle, samples.end(),
+        [get](const Sample& one, const Sample& other) { return get(one) < get(other); });
+    return get(*middle);
+}
+
+std::string size_of(std::uint64_t bytes) {
+    return bytes < 1 << 20 ? fmt::format("{}K", bytes >> 10) : fmt::format("{}M", bytes >> 20);
+}
+
+const Row* find(const std::vector<Row>& rows, const Row& like, const std::string& path) {
+    for (const Row& row : rows) {
+        if (row.proxy == like.proxy && row.path == path && row.cpu == like.cpu &&
+            row.method == like.method && row.connections == like.connections &&
+            row.body_bytes == like.body_bytes) {
+            return &row;
+        }
+    }
+    return nullptr;
+}
+
+std::string thousands(std::uint64_t value) {
+    return fmt::format("{:.1f}", static_cast<double>(value) / 1000);
+}
+
+std::string ratio(std::uint64_t of, std::uint64_t to) {
+    return to == 0 ? "-" : fmt::format("{:.2f}", static_cast<double>(of) / static_cast<double>(to));
+}
+
+/// A line for all paths of a cell; empty unless `row` is the first of them.
+std::string line(const std::vector<Row>& rows, const Row& row) {
+    const Row* copy = find(rows, row, "copy");
+    const Row* libra = find(rows, row, "libra");
+    const Row* splice = find(rows, row, "splice");
+    const Row* first = copy != nullptr ? copy : libra != nullptr ? libra : splice;
+    if (first != &row) {
+        return {};
+    }
+    const auto both = [](const Row* one) {
+        return one == nullptr
+                   ? "-"
+                   : thousands(one->proxy_instructions) + "/" + thousands(one->guest_instructions);
+    };
+    std::string gains = "-";
+    if (copy != nullptr && libra != nullptr) {
+        gains = ratio(copy->proxy_instructions, libra->proxy_instructions) + "/" +
+                ratio(copy->guest_instructions, libra->guest_instructions);
+    }
+    double spread = 0;
+    for (const Row* each : {copy, libra, splice}) {
+        spread = std::max(spread, each == nullptr ? 0 : each->spread);
+    }
+    return fmt::format("{:17} {:6} {:>4} {:>5}  {:>17} {:>17} {:>17}  {:>11}  {:5.1f} %\n",
+                       row.proxy, row.method, row.connections, size_of(row.body_bytes), both(copy),
+                       both(libra), both(splice), gains, spread * 100);
+}
+
+} // namespace
+
+void summarise(std::vector<Sample> samples, Row& row) {
+    const auto proxy = [](const Sample& sample) { return sample.proxy_instructions; };
+    row.runs = static_cast<int>(samples.size());
+    row.proxy_instructions = median(samples, proxy);
+    row.guest_instructions =
+        median(samples, [](const Sample& sample) { return sample.guest_instructions; });
+    row.copied_bytes = median(samples, [](const Sample& sample) { return sample.copied_bytes; });
+    const auto [least, most] = std::minmax_element(
+        samples.begin(), samples.end(),
+        [proxy](const Sample& one, const Sample& other) { return proxy(one) < proxy(other); });
+    row.spread = static_cast<double>(proxy(*most) - proxy(*least)) /
+                 static_cast<double>(std::max<std::uint64_t>(1, row.proxy_instructions));
+}
+
+std::string to_json(const std::vector<Row>& rows) {
+    return nlohmann::json(rows).dump(2) + "\n";
+}
+
+std::vector<Row> from_json(const std::string& text) {
+    try {
+        return nlohmann::json::parse(text).get<std::vector<Row>>();
+    } catch (const nlohmann::json::exception& error) {
+        throw std::runtime_error(fmt::format("not a list of rows: {}", error.what()));
+    }
+}
+
+std::string table(const std::vector<Row>& rows) {
+    std::string text;
+    std::set<std::string> cpus;
+    for (const Row& row : rows) {
+        cpus.insert(row.cpu);
+    }
+    for (const std::string& cpu : cpus) {
+        text +=
+            fmt::format("{}: thousands of instructions a request, the proxy's own/the whole "
+                        "guest's\n{:17} {:6} {:>4} {:>5}  {:>17} {:>17} {:>17}  {:>11}  {:>7}\n",
+                        cpu, "proxy", "method", "conn", "body", "copy", "libra", "splice",
+                        "copy/libra", "spread");
+        for (const Row& row : rows) {
+            if (row.cpu == cpu) {
+                text += line(rows, row);
+            }
+        }
+    }
+    return text;
+}
+
+} // namespace bench

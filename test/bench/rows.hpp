@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+// The results: a list of rows as JSON, and tables for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lane.hpp"
+
+namespace bench {
+
+/// One cell. Its figures are medians over the runs.
+struct Row {
+    std::string proxy;
+    std::string path; ///< copy, libra or splice
+    std::string cpu;  ///< cheap-copy or dear-copy
+    std::string method;
+    int connections = 1;
+    std::uint64_t body_bytes = 0;
+    std::uint64_t proxy_instructions = 0; ///< of a request
+    std::uint64_t guest_instructions = 0; ///< of a request
+    std::uint64_t copied_bytes = 0;       ///< of a request, in and out
+    double spread = 0;                    ///< of proxy_instructions: (largest - smallest) / median
+    int runs = 0;
+};
+
+/// The medians and the spread of `samples`, which must not be empty.
+void summarise(std::vector<Sample> samples, Row& row);
+
+std::string to_json(const std::vector<Row>& rows);
+/// Throws std::runtime_error when the text is not such a list.
+std::vector<Row> from_json(const std::string& text);
+
+/// A table for each cpu: a line a proxy and size, the paths side by side.
+std::string table(const std::vector<Row>& rows);
+
+} // namespace bench
