@@ -27,7 +27,7 @@ void libra_cursor_drop(struct libra_tx *tx)
 	if (!payload)
 		return;
 	tx->cursor = NULL;
-	libra_payload_sent(payload);
+	libra_payload_sent(payload, tx->cursor_off == payload->len);
 	libra_payload_put(payload);
 }
 

@@ -366,7 +366,7 @@ u32 libra_domain_gate(const struct libra_domain *domain)
 
 	if (atomic_read(&domain->late))
 		closed |= LIBRA_GATE_LATE;
-	if (atomic_read(&domain->opaque))
+	if (atomic_read(&domain->opaque) || READ_ONCE(domain->stamped))
 		closed |= LIBRA_GATE_OPAQUE;
 	if (READ_ONCE(domain->tls))
 		closed |= LIBRA_GATE_TLS;

@@ -51,6 +51,7 @@ struct libra_domain {
 	atomic_t late;			/* sockets with a past that nobody saw */
 	atomic_t opaque;		/* sockets whose framing was given up */
 	bool tls;			/* for good: an outgoing stream was unreadable */
+	bool stamped;			/* for good: it wants time stamps of what it sends */
 	bool exited;
 	bool unwatched;			/* has a TCP socket that is not attached */
 	unsigned long next_look;	/* for one, in jiffies */

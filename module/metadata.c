@@ -14,6 +14,7 @@
 #include "sock.h"
 #include "stats.h"
 #include "stream.h"
+#include "tx_call.h"
 
 /* Copies in what is looked at, more of it as long as that helps */
 static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_frame *frame)

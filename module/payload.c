@@ -243,7 +243,7 @@ bool libra_payload_reclaim(struct libra_domain *domain, unsigned long before)
 	return true;
 }
 
-void libra_payload_sent(struct libra_payload *payload)
+void libra_payload_sent(struct libra_payload *payload, bool whole)
 {
 	struct libra_domain *domain = payload->domain;
 	size_t room = READ_ONCE(libra_limits.sent);
@@ -258,10 +258,11 @@ void libra_payload_sent(struct libra_payload *payload)
 		atomic64_dec(&nr_live);
 		atomic64_inc(&nr_sent);
 		payload->state = LIBRA_PAYLOAD_SENT;
-		libra_place_remove(payload);
 		domain->sent_charge += payload->charge;
 	}
 	if (payload->state == LIBRA_PAYLOAD_SENT) {
+		if (whole)
+			libra_place_remove(payload);
 		payload->born = jiffies;
 		list_move_tail(&payload->node, &domain->sent);
 	}

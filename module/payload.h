@@ -70,8 +70,11 @@ void libra_payload_publish(struct libra_payload *payload);
  * pages can be used between libra_spill_hold() and libra_spill_release().
  */
 struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id);
-/* All of it went out: kept for a retry as long as there is room */
-void libra_payload_sent(struct libra_payload *payload);
+/*
+ * It went out, for a part or @whole: kept for a retry as long as there is room,
+ * and that long it is known where the rest of a part stands
+ */
+void libra_payload_sent(struct libra_payload *payload, bool whole);
 /* Forgets it: its tokens are dead from here on */
 void libra_payload_drop(struct libra_payload *payload);
 void libra_payload_drop_all(struct libra_domain *domain);

@@ -28,6 +28,11 @@ static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 	return len;
 }
 
+static bool place_none(const struct libra_domain *domain)
+{
+	return RB_EMPTY_ROOT(&domain->places.rb_root);
+}
+
 static bool place_followed(const struct iov_iter *iter)
 {
 	return iter_is_ubuf(iter) || iter_is_iovec(iter);
@@ -121,7 +126,7 @@ void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter
 	unsigned long at;
 	size_t len;
 
-	if (!place_followed(iter) || !libra_payload_any_live(domain))
+	if (!place_followed(iter) || place_none(domain))
 		return;
 	while ((len = place_range(&it, SIZE_MAX, &at))) {
 		spin_lock(&domain->lock);
@@ -170,10 +175,21 @@ static void place_neighbours(const struct libra_payload *payload, u32 from, u32 
 				 (long)payload->len - LIBRA_MARKER_LEN;
 }
 
+/* Is there a marker inside [from, to]? */
+static bool place_marked(const struct libra_payload *payload, u32 from, u32 to)
+{
+	const unsigned long steps = LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP;
+	unsigned long step = DIV_ROUND_UP(from, LIBRA_MARKER_STEP);
+
+	if (step)
+		step = find_next_bit(payload->marked, steps, step);
+	return step < steps && step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN - 1 <= to;
+}
+
 /*
  * @place is a copy. It stands when the markers next to the range do; when the
  * application has used the memory again one of them is gone, or one inside the
- * range, which then was searched in vain.
+ * range, which was searched in vain.
  */
 static bool place_stands(const struct libra_place *place, unsigned long at, size_t len)
 {
@@ -184,6 +200,8 @@ static bool place_stands(const struct libra_place *place, unsigned long at, size
 	long before, behind;
 	int one, other;
 
+	if (place_marked(place->payload, from, to))
+		return false;
 	place_neighbours(place->payload, from, to, &before, &behind);
 	one = place_marker(place, before);
 	other = place_marker(place, behind);
@@ -225,7 +243,7 @@ bool libra_place_cut(struct libra_domain *domain, const struct iov_iter *iter,
 	unsigned long at;
 	size_t range;
 
-	if (!place_followed(iter) || !libra_payload_any_live(domain))
+	if (!place_followed(iter) || place_none(domain))
 		return false;
 	while (len && (range = place_range(&it, len, &at))) {
 		if (place_cut_range(domain, at, range))

@@ -2,8 +2,8 @@
 /*
  * Where placeholders lie in the application's memory. A slice from the middle
  * of one may hold no marker; when it is sent from that very memory, its address
- * tells. Only payload that was not sent yet is followed: after that the
- * application uses its buffer again.
+ * tells. Only payload of which something was not sent yet is followed: after
+ * that the application uses its buffer again.
  */
 #ifndef _LIBRA_PLACE_H
 #define _LIBRA_PLACE_H

@@ -369,7 +369,7 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 
 	call.elide = domain && libra_sock_may_elide(ls);
 	/* here, because it sleeps: no lock is held yet */
-	if (call.elide)
+	if (call.elide && (iter_is_ubuf(call.to) || iter_is_iovec(call.to)))
 		libra_domain_arm(domain);
 	if (domain)
 		libra_place_forget(domain, call.to);

@@ -28,6 +28,7 @@
 #include "sock.h"
 #include "stats.h"
 #include "tx.h"
+#include "tx_call.h"
 #include "verify.h"
 #include "zerocopy.h"
 
@@ -337,6 +338,12 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 
 /* ---- the call ---- */
 
+/* One time stamp for each call, not for each part of it */
+static bool tx_stamped(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
+}
+
 /* Flags and options that make lower do more than send bytes in order */
 static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
 {
@@ -344,9 +351,15 @@ static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
 	const int usual = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR |
 			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES | MSG_WAITALL;
 
-	return (msg->msg_flags & ~usual) || msg->msg_controllen ||
-	       /* one time stamp for each call, not for each part of it */
-	       READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
+	return (msg->msg_flags & ~usual) || msg->msg_controllen || tx_stamped(sk);
+}
+
+/* The connection was broken off meanwhile, perhaps for another one */
+static int tx_disconnected(struct sock *sk, int before)
+{
+	if (READ_ONCE(sk->sk_disconnects) == before)
+		return 0;
+	return sock_error(sk) ?: -EPIPE;
 }
 
 static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
@@ -360,11 +373,15 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		.unseen = SIZE_MAX,
 	};
 	long timeo = sock_sndtimeo(ls->sk, msg->msg_flags & MSG_DONTWAIT);
+	int disconnects = READ_ONCE(ls->sk->sk_disconnects);
 	int ret;
 
 	if (READ_ONCE(ls->reset))
 		return -ECONNRESET;
 	if (libra_stream_synced(call.stream) && tx_unusual(ls->sk, msg)) {
+		/* others of this process will be like it */
+		if (call.domain && tx_stamped(ls->sk))
+			WRITE_ONCE(call.domain->stamped, true);
 		mutex_lock(&ls->tx.lock);
 		ret = libra_metadata_give_up(&call, LIBRA_REASON_FLAGS, 0);
 		mutex_unlock(&ls->tx.lock);
@@ -377,6 +394,8 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 			return ret;
 	}
 	ret = libra_guard_settle(ls, &timeo);
+	if (!ret)
+		ret = tx_disconnected(ls->sk, disconnects);
 	if (!ret)
 		ret = libra_guard_send(ls, call.domain, msg);
 	if (ret < 0)
