@@ -224,6 +224,36 @@ TEST_CASE("A socket that is connected again begins anew, and is copied", "[doors
     });
 }
 
+TEST_CASE("What is left of a placeholder does not leave on the next connection", "[doors]") {
+    Scene scene(true);
+    const Fd listener = listen_on(scene.net.origin(), other_port);
+    scene.arm();
+    scene.send(request(60'000) + body(0, 60'000));
+    scene.change();
+    scene.ask({"recv 100000", "answer 60000 20000",
+               fmt::format("reconnect {} {}", scene.net.origin_address(), other_port)});
+    Wire again{Fd(check(::accept(listener.get(), nullptr, nullptr), "accept"))};
+    // between two markers
+    scene.ask({"slice 20500 3000"});
+    CHECK(scene.said.back().find("-> Connection reset by peer") != std::string::npos);
+    scene.expect_reset("guard");
+    CHECK_THROWS_AS(scene.hear(again, 1), Cut);
+    scene.finish();
+    check_nothing_left();
+}
+
+TEST_CASE("A write that waits does not go on in the next connection", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        const Fd listener = listen_on(scene.net.origin(), other_port);
+        scene.arm();
+        scene.ask({"send-blocked 100000",
+                   fmt::format("reconnect {} {}", scene.net.origin_address(), other_port)});
+        Wire again{Fd(check(::accept(listener.get(), nullptr, nullptr), "accept"))};
+        scene.ask({"sent?", "say hello", "shutdown wr"});
+        scene.hear(again, 10);
+    });
+}
+
 TEST_CASE("A socket that was connected can listen", "[doors]") {
     same_as_plain([](Scene& scene) {
         scene.arm();
@@ -350,6 +380,11 @@ TEST_CASE("A placeholder does not leave by a call that is stamped", "[doors]") {
     CHECK(scene.said.back().find("-> Connection reset by peer") != std::string::npos);
     scene.expect_reset("guard");
     CHECK_THROWS_AS(scene.hear(wire, 1), Cut);
+    // there will be others like it
+    Wire next(connect_to(scene.net.client(), scene.net.proxy_address(), port));
+    scene.ask({"next"});
+    scene.expect_copied(next);
+    CHECK(scene.said.back() == "recv 100000 -> 60064");
     scene.finish();
     check_nothing_left();
 }

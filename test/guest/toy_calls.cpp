@@ -17,10 +17,12 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <iostream>
 #include <map>
 #include <sstream>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -83,8 +85,9 @@ Fd messages_of(std::int32_t size) {
 
 class Calls {
 public:
-    explicit Calls(Fd socket)
-        : socket_(std::move(socket))
+    Calls(Fd socket, int first_listener)
+        : first_listener_(first_listener)
+        , socket_(std::move(socket))
         , fd_(socket_.get())
         , buffer_(room, '.') {
         epoll_ = Fd(check(::epoll_create1(EPOLL_CLOEXEC), "epoll_create"));
@@ -133,7 +136,26 @@ public:
         if (name == "answer-zerocopy") {
             return answer_zerocopy(size);
         }
+        if (name == "next") {
+            socket_ = Fd(::accept(first_listener_, nullptr, nullptr));
+            fd_ = socket_.get();
+            return socket_ ? "accepted" : result(-1);
+        }
+        if (name == "slice") {
+            return slice(size, std::stoul(more));
+        }
+        if (name == "send-blocked") {
+            return send_blocked(size);
+        }
+        if (name == "sent?") {
+            sender_.join();
+            return sent_ == static_cast<ssize_t>(blocked_.size()) ? "all" : "not all";
+        }
         if (name == "connect") {
+            return connect(argument, more);
+        }
+        if (name == "reconnect") {
+            disconnect();
             return connect(argument, more);
         }
         if (name == "listen") {
@@ -182,6 +204,37 @@ private:
         message.msg_iov = parts.data();
         message.msg_iovlen = parts.size();
         return result(::sendmsg(fd_, &message, flags | MSG_NOSIGNAL));
+    }
+
+    /// So many bytes of the body that was read last, from an offset on.
+    std::string slice(std::size_t offset, std::size_t size) const {
+        const std::string_view seen(buffer_.data(), 4096);
+        const char* body = buffer_.data() + seen.find("\r\n\r\n") + 4;
+        return result(::send(fd_, body + offset, size, MSG_NOSIGNAL));
+    }
+
+    /// A thread that sends an answer of so many bytes and more, until it waits for room.
+    std::string send_blocked(std::size_t length) {
+        blocked_ = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", length * 100);
+        blocked_.append(length * 100, 'x');
+        sender_ = std::jthread([this, fd = fd_] {
+            sent_ = ::send(fd, blocked_.data(), blocked_.size(), MSG_NOSIGNAL);
+        });
+        int before = -1;
+        return eventually([&] {
+            int queued = 0;
+            ::usleep(20'000);
+            ::ioctl(fd_, SIOCOUTQ, &queued);
+            return queued > 0 && std::exchange(before, queued) == queued;
+        })
+                   ? "waits"
+                   : "does not wait";
+    }
+
+    ssize_t disconnect() const {
+        sockaddr nobody{};
+        nobody.sa_family = AF_UNSPEC;
+        return ::connect(fd_, &nobody, sizeof(nobody));
     }
 
     /// And what the error queue says when the kernel has read it.
@@ -310,9 +363,7 @@ private:
             return result(::send(fd_, "?", 1, MSG_OOB));
         }
         if (name == "disconnect") {
-            sockaddr nobody{};
-            nobody.sa_family = AF_UNSPEC;
-            return result(::connect(fd_, &nobody, sizeof(nobody)));
+            return result(disconnect());
         }
         if (name == "sockmap") {
             return into_sockmap(fd_);
@@ -350,12 +401,16 @@ private:
         return "?";
     }
 
+    int first_listener_;
     Fd socket_;
     Fd listener_;
     int fd_;
     Fd kcm_;
     Fd epoll_;
     std::vector<char> buffer_;
+    std::string blocked_;
+    std::atomic<ssize_t> sent_ = 0;
+    std::jthread sender_;
 };
 
 } // namespace
@@ -378,7 +433,7 @@ int calls_toy(const std::vector<std::string>& arguments) {
 
     std::string command;
     std::getline(std::cin, command); // "accept"
-    Calls calls(Fd(check(::accept(listener.get(), nullptr, nullptr), "accept")));
+    Calls calls(Fd(check(::accept(listener.get(), nullptr, nullptr), "accept")), listener.get());
     std::cout << "accepted" << std::endl;
     while (std::getline(std::cin, command)) {
         std::cout << calls.call(command) << std::endl;
