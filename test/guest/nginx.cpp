@@ -62,7 +62,14 @@ public:
     }
 
     std::vector<pid_t> workers() const override {
-        return daemon_.running() ? children(daemon_.pid()) : std::vector<pid_t>{};
+        std::vector<pid_t> found =
+            daemon_.running() ? children(daemon_.pid()) : std::vector<pid_t>{};
+        // Those that look after a cache carry no connections.
+        std::erase_if(found, [](pid_t pid) {
+            return slurp(fmt::format("/proc/{}/cmdline", pid)).find(": cache ") !=
+                   std::string::npos;
+        });
+        return found;
     }
 
     void reload() override {
