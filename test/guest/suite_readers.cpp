@@ -19,9 +19,9 @@ using nlohmann::json;
 
 namespace {
 
-/// Messages that prove a class by default, and some that would be elided behind them.
-constexpr int proof = 32;
-constexpr int enough = proof + 8;
+/// Messages that prove a class here, and some that would be elided behind them.
+constexpr int proof = 8;
+constexpr int enough = proof + 4;
 constexpr std::uint64_t size = 40'000;
 constexpr std::uint64_t needle_seed = 77;
 constexpr const char* stored = "/tmp/libra-stored";
@@ -236,6 +236,7 @@ RigOptions in_mode(const std::string& mode, bool accept_risk = false) {
     RigOptions options;
     options.attach.mode = mode;
     options.attach.accept_risk = accept_risk;
+    options.attach.more = {"--proof", std::to_string(proof)};
     return options;
 }
 
@@ -267,12 +268,12 @@ TEST_CASE("What reads or keeps bodies is refused by name, exact in mode verify, 
         }
         rig.attach();
         const Figures before = libra_module::figures();
-        pass(rig, reader, 8, false);
+        pass(rig, reader, 4, false);
         if (reader.denied != 0) {
-            rig.talk(several(4, reader.what)); // what is not denied
+            rig.talk(several(2, reader.what)); // what is not denied
         }
         const Figures change = libra_module::figures() - before;
-        CHECK(change.rx_copied >= 8 * size);
+        CHECK(change.rx_copied >= 4 * size);
         CHECK(change.rx_elided == 0);
 
         // What is in force is used; that is said in front.
