@@ -100,20 +100,24 @@ void Run::elsewhere(const Move& move, Dice& dice) {
     Channel& from = channel(move.line);
     const auto way = dice.between(0, 6);
     if (way == 0) {
+        report_.did(Way::fork_all);
         in_child([&] {
             receive(move, dice);
             send_all(move, dice);
         });
         return;
     }
-    const Fd other =
-        dice.between(0, 1) == 0 ? passed(from.fd.get()) : Fd(check(::dup(from.fd.get()), "dup"));
+    const bool passes = dice.between(0, 1) == 0;
+    const Fd other = passes ? passed(from.fd.get()) : Fd(check(::dup(from.fd.get()), "dup"));
+    report_.did(passes ? Way::pass_descriptor : Way::dup_descriptor);
     from.reader.use(other.get());
     receive(move, dice);
     from.reader.use(from.fd.get());
     if (way == 1) {
+        report_.did(Way::fork_sender);
         in_child([&] { send_all(move, dice); });
     } else if (way == 2) {
+        report_.did(Way::exec_sender);
         for (const Output& output : move.outputs) {
             by_program(output, dice);
         }

@@ -99,6 +99,8 @@ void Ends::send(std::size_t i) {
     // what went wrong a read will say
     if (sent >= line.stop_after) {
         leave(i);
+    } else if (got > 0 && line.stops && sent == line.in.size()) {
+        ::shutdown(sockets_.at(i).get(), SHUT_WR);
     }
 }
 

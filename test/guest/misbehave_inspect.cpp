@@ -13,6 +13,8 @@ namespace {
 constexpr std::size_t marker_size = 16;
 constexpr unsigned payload_bits = 20;
 constexpr std::byte first_byte{0xf5};
+/// Fewer are ever made in a test.
+constexpr std::uint64_t ids_end = 1ULL << 32;
 
 struct Marker {
     std::uint32_t magic;
@@ -64,6 +66,19 @@ std::size_t placeholder_end(std::span<const std::byte> bytes, std::size_t token)
 }
 
 } // namespace
+
+std::optional<Found> find_placeholder(std::span<const std::byte> bytes, std::size_t from) {
+    for (std::size_t at = from; at + marker_size <= bytes.size(); ++at) {
+        const Marker marker = marker_at(bytes, at);
+        if (bytes[at] == first_byte && marker.offset == 0 && marker.id < ids_end) {
+            const std::size_t end = placeholder_end(bytes, at);
+            if (end > at + marker_size) {
+                return Found{at, end - at, marker.id};
+            }
+        }
+    }
+    return std::nullopt;
+}
 
 std::string Inspector::look(std::uint64_t from, std::span<const std::byte> bytes) {
     std::size_t at = 0;

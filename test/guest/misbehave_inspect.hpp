@@ -18,6 +18,16 @@ struct Placeholder {
     std::uint64_t size;
 };
 
+/// A placeholder among bytes whose place in the stream is not known.
+struct Found {
+    std::size_t at;
+    std::size_t size;
+    std::uint64_t id; ///< grows in the order in which placeholders were made
+};
+
+/// The first one at or behind `from`.
+std::optional<Found> find_placeholder(std::span<const std::byte> bytes, std::size_t from);
+
 class Inspector {
 public:
     explicit Inspector(const Script& script)

@@ -23,7 +23,10 @@ struct Message {
     std::uint64_t begin = 0; ///< with its head
     std::uint64_t end = 0;
     std::vector<Range> body;
+    bool until_close = false;
 };
+
+enum class Framing { none, sized, until_close };
 
 class Planner {
 public:
@@ -37,7 +40,8 @@ public:
         choose();
         const auto exchanges = dice_.between(1, plan_.family == Family::threads ? 4 : 2);
         for (std::uint64_t i = 0; i < exchanges; ++i) {
-            exchange();
+            // the last one: another connection would be needed for more
+            exchange(i == exchanges - 1 && !plan_.mangles && chance(20));
         }
         if (plan_.family == Family::ends) {
             choose_ends();
@@ -54,6 +58,7 @@ private:
         plan_.copies = family == Family::copies || (plan_.mangles && chance(50));
         plan_.cuts = family == Family::writes && chance(25);
         plan_.exotic = family == Family::reads && chance(15);
+        plan_.discards = family == Family::reads && chance(15);
         plan_.shared = chance(family == Family::processes ? 50 : 10);
         plan_.touched = plan_.mangles || chance(75);
         plan_.may_reset = plan_.mangles || plan_.cuts || plan_.exotic ||
@@ -97,10 +102,11 @@ private:
     }
 
     /// A message on its way to the proxy.
-    Message receive(int line, const std::string& first, bool has_body, int after,
+    Message receive(int line, const std::string& first, Framing framing, int after,
                     std::uint64_t after_bytes) {
         Script& in = plan_.lines.at(static_cast<std::size_t>(line)).in;
         const Pattern pattern{dice_.next() & 0xffffffff};
+        const bool has_body = framing != Framing::none;
         const std::uint64_t size = has_body ? body_size() : 0;
         Message message;
         message.begin = in.size();
@@ -108,7 +114,13 @@ private:
         if (chance(10)) {
             head += "X-Fill: " + std::string(dice_.between(1, 3000), 'x') + "\r\n";
         }
-        if (has_body && chance(50)) {
+        message.until_close = framing == Framing::until_close;
+        if (message.until_close) {
+            in.add_text(head + "Connection: close\r\n\r\n");
+            message.body.push_back({in.size(), size});
+            in.add_pattern(pattern, 0, size);
+            plan_.lines.at(static_cast<std::size_t>(line)).stops = true;
+        } else if (has_body && chance(50)) {
             in.add_text(head + "Transfer-Encoding: chunked\r\n\r\n");
             std::uint64_t at = 0;
             for (const std::uint64_t end : cut(size, dice_.between(1, 8))) {
@@ -194,11 +206,13 @@ private:
     }
 
     /// A message on its way from the proxy, made of one that came on `line`.
-    std::vector<Part> reframe(int line, const Message& message, const std::string& first) {
-        std::vector<Part> parts;
-        if (!plan_.mangles && chance(30)) {
+    Output reframe(int line, const Message& message, const std::string& first) {
+        Output output;
+        std::vector<Part>& parts = output.parts;
+        if (!plan_.mangles && !plan_.discards && chance(30)) {
             parts.push_back({{}, line, message.begin, message.end - message.begin});
-            return parts;
+            output.until_close = message.until_close;
+            return output;
         }
         const bool mangled = plan_.mangles && chance(80);
         const std::vector<Range> body = mangled ? mangle(message.body) : message.body;
@@ -208,6 +222,12 @@ private:
         std::string head = first + "\r\nVia: misbehave\r\n";
         if (first.starts_with("GET")) {
             add(parts, head + "\r\n");
+        } else if (message.until_close && chance(50)) {
+            add(parts, head + "Connection: close\r\n\r\n");
+            for (const Range& range : body) {
+                parts.push_back({{}, line, range.from, range.size});
+            }
+            output.until_close = true;
         } else if (own.empty() && chance(50)) {
             add(parts, head + "Transfer-Encoding: chunked\r\n\r\n");
             std::uint64_t at = 0;
@@ -232,12 +252,13 @@ private:
                 add(parts, own);
             }
         }
-        return parts;
+        return output;
     }
 
-    void send(Move& move, int line, const std::vector<Part>& parts) {
+    void send(Move& move, int line, Output output) {
         Line& to = plan_.lines.at(static_cast<std::size_t>(line));
-        for (const Part& part : parts) {
+        output.line = line;
+        for (const Part& part : output.parts) {
             if (part.line < 0) {
                 to.out.add_text(part.text);
             } else {
@@ -245,12 +266,30 @@ private:
                                 part.size);
             }
         }
-        move.outputs.push_back({line, parts});
+        move.outputs.push_back(std::move(output));
+    }
+
+    /// Some of the bytes of a body are never read.
+    void discard(Move& move, std::vector<Range>& body) {
+        const Range range = body.at(dice_.between(0, body.size() - 1));
+        const std::uint64_t begin = dice_.between(0, range.size - 1);
+        move.unwanted = range.from + begin;
+        move.unwanted_size = dice_.between(1, range.size - begin);
+        std::vector<Range> left;
+        for (const Range& each : body) {
+            if (each.from != range.from) {
+                left.push_back(each);
+                continue;
+            }
+            left.push_back({range.from, begin});
+            left.push_back(
+                {move.unwanted + move.unwanted_size, range.size - begin - move.unwanted_size});
+        }
+        body = left;
     }
 
     /// Reads a message from one line and sends what becomes of it on one or two.
-    void pass(int lane, int from, const Message& message, const std::string& first, int to,
-              int second) {
+    void pass(int lane, int from, Message message, const std::string& first, int to, int second) {
         Move move;
         move.lane = lane;
         move.line = from;
@@ -258,6 +297,10 @@ private:
         move.until = message.end;
         move.streams = chance(60);
         move.one_by_one = chance(50);
+        move.until_close = message.until_close;
+        if (plan_.discards && total(message.body) > 2) {
+            discard(move, message.body);
+        }
         send(move, to, reframe(from, message, first));
         if (second >= 0) {
             send(move, second, reframe(from, message, first));
@@ -274,10 +317,15 @@ private:
 
     /// A message that goes nowhere.
     void swallow(int lane, int line, const Message& message) {
-        plan_.moves.push_back({lane, line, message.begin, message.end, {}, true, false});
+        Move move;
+        move.lane = lane;
+        move.line = line;
+        move.from = message.begin;
+        move.until = message.end;
+        plan_.moves.push_back(std::move(move));
     }
 
-    void exchange() {
+    void exchange(bool until_close) {
         const bool upload = chance(60);
         const std::string request =
             fmt::format("{} /{} HTTP/1.1", upload ? "POST" : "GET", plan_.moves.size());
@@ -285,16 +333,21 @@ private:
         const int down = plan_.family == Family::threads ? 1 : 0;
 
         const std::uint64_t answered = pipelined_ ? 0 : out_size(client0);
-        const Message up = receive(client0, request, upload, client0, answered);
+        const Message up =
+            receive(client0, request, upload ? Framing::sized : Framing::none, client0, answered);
         pass(0, client0, up, request, origin0, tee_ ? origin1 : -1);
         if (tee_) {
-            const Message other = receive(client1, "GET /other HTTP/1.1", false, -1, 0);
+            const Message other = receive(client1, "GET /other HTTP/1.1", Framing::none, -1, 0);
             swallow(0, client1, other);
             const Message ignored =
-                receive(origin1, response, chance(50), origin1, out_size(origin1));
+                receive(origin1, response, chance(50) ? Framing::sized : Framing::none, origin1,
+                        out_size(origin1));
             swallow(down, origin1, ignored);
         }
-        const Message back = receive(origin0, response, chance(85), origin0, out_size(origin0));
+        const Message back = receive(origin0, response,
+                                     until_close ? Framing::until_close
+                                                 : (chance(85) ? Framing::sized : Framing::none),
+                                     origin0, out_size(origin0));
         pass(down, origin0, back, response, client0, tee_ ? client1 : -1);
     }
 

@@ -53,6 +53,7 @@ struct Line {
     int sndbuf = 0; ///< of the proxy's socket
     int rcvbuf = 0;
     int far_rcvbuf = 0;
+    bool stops = false;                     ///< the far end says that it sends no more
     std::uint64_t close_after = UINT64_MAX; ///< the proxy closes it having sent so much
     std::uint64_t leave_after = UINT64_MAX; ///< the far end closes it having received so much
     std::uint64_t stop_after = UINT64_MAX;  ///< the far end closes it having sent so much
@@ -61,6 +62,7 @@ struct Line {
 struct Output {
     int line = 0;
     std::vector<Part> parts;
+    bool until_close = false; ///< nothing else tells where it ends
     std::uint64_t size() const;
 };
 
@@ -72,8 +74,11 @@ struct Move {
     std::uint64_t from = 0; ///< where the message begins
     std::uint64_t until = 0;
     std::vector<Output> outputs;
-    bool streams = true;     ///< writes while it reads
-    bool one_by_one = false; ///< the outputs, not in turns
+    bool streams = true;             ///< writes while it reads
+    bool one_by_one = false;         ///< the outputs, not in turns
+    bool until_close = false;        ///< it ends with its connection
+    std::uint64_t unwanted = 0;      ///< bytes from here on are not even read,
+    std::uint64_t unwanted_size = 0; ///< so many
 };
 
 struct Plan {
@@ -86,6 +91,7 @@ struct Plan {
     bool cuts = false;      ///< writes are cut inside markers on purpose
     bool exotic = false;    ///< calls that make a stream opaque
     bool copies = false;    ///< bytes are copied in memory before they are sent
+    bool discards = false;  ///< parts of bodies are not read, and not sent
     bool shared = false;    ///< memory is shared
     bool touched = true;    ///< memory was written to before it is read into
 };

@@ -12,7 +12,6 @@
 #include "misbehave_uring.hpp"
 
 namespace guest::misbehave {
-namespace {
 
 std::size_t any_size(Dice& dice) {
     const auto kind = dice.between(1, 20);
@@ -28,15 +27,14 @@ std::size_t any_size(Dice& dice) {
     return kind <= 19 ? dice.between(16'384, 140'000) : dice.between(100'000, 1'300'000);
 }
 
-} // namespace
-
-Reader::Reader(int fd, const Plan& plan, const Script& script, Store& store,
-               std::atomic<std::uint64_t>& position)
+Reader::Reader(int fd, const Plan& plan, const Script& script, Store& store, Report& report,
+               int line)
     : fd_(fd)
     , plan_(plan)
     , script_(script)
     , store_(store)
-    , position_(position)
+    , report_(report)
+    , position_(report.received(line))
     , inspector_(script)
     , waiter_(fd, false, plan.family == Family::processes) {}
 
@@ -46,11 +44,10 @@ int Reader::queued() const {
     return bytes;
 }
 
-Reader::Call Reader::prepare(std::uint64_t until, Dice& dice) {
-    Call call{any_size(dice), 0, until, {}};
-    // what one child has read beyond a message another one would not know
-    if (plan_.family == Family::processes) {
-        call.size = std::min<std::size_t>(call.size, until - position_);
+Reader::Call Reader::prepare(const Goal& goal, Dice& dice) {
+    Call call{any_size(dice), 0, goal, {}};
+    if (goal.exact) {
+        call.size = std::min<std::size_t>(call.size, goal.until - position_);
     }
     call.room.push_back({store_.arena().room(call.size + dice.between(0, 70)).data(), call.size});
     if (dice.between(1, 3) == 1) {
@@ -64,7 +61,7 @@ Reader::Call Reader::prepare(std::uint64_t until, Dice& dice) {
 }
 
 /// Where a read put its bytes: they are the peer's, or a placeholder.
-void Reader::filled(Call& call, std::size_t got) {
+void Reader::put(const Call& call, std::size_t got) {
     std::vector<std::byte> bytes;
     std::uint64_t at = position_;
     std::size_t left = got;
@@ -89,6 +86,11 @@ void Reader::filled(Call& call, std::size_t got) {
     if (!wrong.empty()) {
         throw Wrong(wrong);
     }
+}
+
+void Reader::filled(const Call& call, std::size_t got) {
+    report_.did(way_);
+    put(call, got);
 }
 
 /// The count that a call returned.
@@ -140,13 +142,13 @@ ssize_t Reader::one_call(Call& call, int flags, Dice& dice) {
 }
 
 void Reader::plain(Call& call, Dice& dice) {
-    way_ = "plain";
+    way_ = Way::plain;
     took(call, uninterrupted([&] { return one_call(call, 0, dice); }));
 }
 
 /// Without blocking: EAGAIN only when nothing is there.
 void Reader::impatient(Call& call, Dice& dice) {
-    way_ = "impatient";
+    way_ = Way::impatient;
     for (;;) {
         ssize_t got = 0;
         call.least = std::min<std::size_t>(static_cast<std::size_t>(queued()), call.size);
@@ -169,8 +171,8 @@ void Reader::impatient(Call& call, Dice& dice) {
 }
 
 void Reader::all(Call& call, Dice& dice) {
-    way_ = "all";
-    const std::size_t wanted = std::min<std::uint64_t>(call.size, call.until - position_);
+    way_ = Way::all;
+    const std::size_t wanted = std::min<std::uint64_t>(call.size, call.goal.until - position_);
     call.room[0].iov_len = call.size = wanted;
     call.least = std::min(call.least, wanted);
     const ssize_t got = one_call(call, MSG_WAITALL, dice);
@@ -188,9 +190,9 @@ void Reader::all(Call& call, Dice& dice) {
 }
 
 void Reader::low_water(Call& call, Dice& dice) {
-    way_ = "low water";
-    int least =
-        static_cast<int>(dice.between(1, std::min<std::uint64_t>(4000, call.until - position_)));
+    way_ = Way::low_water;
+    int least = static_cast<int>(
+        dice.between(1, std::min<std::uint64_t>(4000, call.goal.until - position_)));
     check(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), "SO_RCVLOWAT");
     const std::size_t low = std::min(static_cast<std::size_t>(least), call.size);
     const ssize_t got = one_call(call, 0, dice);
@@ -208,12 +210,16 @@ void Reader::low_water(Call& call, Dice& dice) {
 
 /// The peer's bytes, whatever is left out afterwards.
 void Reader::peek(Call& call, Dice& dice) {
-    way_ = "peek";
+    way_ = Way::peek;
     std::vector<std::byte> bytes(std::min<std::size_t>(call.size, 70'000));
-    const ssize_t seen = ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK);
+    const bool only_counts = dice.between(0, 3) == 0;
+    const ssize_t seen = only_counts ? ::recv(fd_, nullptr, bytes.size(), MSG_PEEK | MSG_TRUNC)
+                                     : ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK);
     if (seen > 0) {
         const auto count = static_cast<std::size_t>(seen);
-        if (const auto bad = script_.mismatch(position_, std::span(bytes).first(count))) {
+        if (only_counts) {
+            report_.did(Way::peek_count);
+        } else if (const auto bad = script_.mismatch(position_, std::span(bytes).first(count))) {
             throw Wrong(fmt::format("MSG_PEEK shows other bytes at {}", *bad));
         }
         call.least = std::max(call.least, std::min(call.size, count));
@@ -222,8 +228,17 @@ void Reader::peek(Call& call, Dice& dice) {
 }
 
 void Reader::many(Call& call, Dice& dice) {
-    way_ = "many";
-    std::array<Call, 2> calls{call, prepare(call.until, dice)};
+    way_ = Way::many;
+    std::array<Call, 2> calls{call, prepare(call.goal, dice)};
+    if (call.goal.exact) {
+        const std::uint64_t left = call.goal.until - position_ - call.size;
+        if (left == 0) {
+            plain(call, dice);
+            return;
+        }
+        calls[1].size = std::min<std::size_t>(calls[1].size, left);
+        calls[1].room[0].iov_len = calls[1].size;
+    }
     std::array<mmsghdr, 2> messages{};
     for (std::size_t i = 0; i < calls.size(); ++i) {
         messages.at(i).msg_hdr.msg_iov = calls.at(i).room.data();
@@ -234,50 +249,61 @@ void Reader::many(Call& call, Dice& dice) {
         fail("recvmmsg");
     }
     for (int i = 0; i < got; ++i) {
+        if (i == 1 && messages.at(1).msg_len == 0) {
+            break; // the end, right behind what the first one took
+        }
         Call& each = calls.at(static_cast<std::size_t>(i));
         each.least = i == 0 ? call.least : 0;
         took(each, messages.at(static_cast<std::size_t>(i)).msg_len);
     }
 }
 
-/// Past the parser: the peer's own bytes come.
-void Reader::by_pipe(Call& call) {
-    way_ = "by pipe";
-    const Pipe pipe;
-    const ssize_t moved = ::splice(fd_, nullptr, pipe.write.get(), nullptr, call.size, 0);
-    if (moved <= 0) {
-        call.least = 0;
-        took(call, moved);
-        return;
-    }
-    std::size_t got = 0;
-    auto* at = static_cast<std::byte*>(call.room[0].iov_base);
-    while (got < static_cast<std::size_t>(moved)) {
-        got += static_cast<std::size_t>(check(
-            ::read(pipe.read.get(), at + got, static_cast<std::size_t>(moved) - got), "read"));
-    }
-    filled(call, got);
-}
-
 void Reader::with_uring(Call& call, Dice& dice) {
-    way_ = "with uring";
+    way_ = Way::by_ring;
     if (dice.between(0, 1) == 0) {
         call.room = shred(call.room, dice);
     }
-    const int got = uring_->receive(fd_, call.room, dice);
+    const int got = uring_->receive(fd_, call.room, report_, dice);
     errno = got < 0 ? -got : 0;
     call.least = std::min<std::size_t>(call.least, 1); // it may have been started by a poll
     took(call, got < 0 ? -1 : got);
 }
 
-void Reader::read(std::uint64_t until, Dice& dice) {
-    Call call = prepare(until, dice);
+void Reader::end(Dice& dice) {
+    way_ = Way::to_the_end;
+    // said as often as one asks
+    for (int i = 0; i < 2; ++i) {
+        Call call{any_size(dice), 0, {position_, false}, {}};
+        call.room.push_back({store_.arena().room(call.size).data(), call.size});
+        ssize_t got = 0;
+        if (uring_ != nullptr && dice.between(0, 1) == 0) {
+            got = uring_->receive(fd_, call.room, report_, dice);
+            errno = got < 0 ? static_cast<int>(-got) : 0;
+        } else if (dice.between(0, 1) == 0) {
+            got = one_call(call, 0, dice);
+        } else {
+            while ((got = one_call(call, MSG_DONTWAIT, dice)) < 0 && errno == EAGAIN) {
+                waiter_.wait(dice);
+            }
+        }
+        if (got < 0) {
+            fail("a read of the end");
+        }
+        if (got != 0) {
+            throw Wrong(fmt::format("{} bytes are read behind the end", got));
+        }
+    }
+    report_.did(way_);
+}
+
+void Reader::read(const Goal& goal, Dice& dice) {
+    Call call = prepare(goal, dice);
     if (uring_ != nullptr && dice.between(1, 4) != 1) {
         with_uring(call, dice);
         return;
     }
     const bool all_roads = plan_.family == Family::reads || plan_.family == Family::threads;
-    const auto way = all_roads ? dice.between(0, 11) : dice.between(0, 3);
+    const auto way = all_roads ? dice.between(0, 15) : dice.between(0, 3);
     switch (way) {
     case 0:
     case 1:
@@ -300,6 +326,21 @@ void Reader::read(std::uint64_t until, Dice& dice) {
     case 10:
         if (plan_.exotic) {
             by_pipe(call);
+        } else {
+            plain(call, dice);
+        }
+        break;
+    case 11:
+        if (plan_.exotic && call.size >= mapped_min) {
+            by_mapping(call);
+        } else {
+            plain(call, dice);
+        }
+        break;
+    case 12:
+    case 13:
+        if (goal.until - position_ > 1) {
+            by_two(goal.until, dice);
             break;
         }
         [[fallthrough]];

@@ -59,6 +59,9 @@ std::string Report::text() const {
         text += fmt::format(" {} {}", page_->sent.at(index(line)).load(),
                             page_->blind.at(index(line)).load());
     }
+    for (const auto& count : page_->ways) {
+        text += fmt::format(" {}", count.load());
+    }
     return fmt::format("{} {}", text, page_->wrong.data());
 }
 

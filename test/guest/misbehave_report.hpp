@@ -8,6 +8,7 @@
 #include <string>
 
 #include "misbehave_plan.hpp"
+#include "misbehave_ways.hpp"
 
 namespace guest::misbehave {
 
@@ -24,6 +25,7 @@ public:
     std::atomic<std::uint64_t>& received(int line) { return page_->received.at(index(line)); }
     /// From here on a line may carry what the kernel could not see.
     void blind(int line, std::uint64_t from);
+    void did(Way way) { ++page_->ways.at(static_cast<std::size_t>(way)); }
     /// Against what plain TCP does. Only the first is kept.
     void wrong(const std::string& what);
 
@@ -44,6 +46,7 @@ private:
         std::array<std::atomic<std::uint64_t>, line_count> sent;
         std::array<std::atomic<std::uint64_t>, line_count> received;
         std::array<std::atomic<std::uint64_t>, line_count> blind;
+        std::array<std::atomic<std::uint64_t>, way_count> ways;
         std::atomic_flag has_wrong;
         std::array<char, 400> wrong;
     };

@@ -38,6 +38,7 @@ std::uint16_t local_port(int fd) {
 struct Said {
     std::array<std::uint64_t, line_count> sent{};
     std::array<std::uint64_t, line_count> blind{};
+    std::array<std::uint64_t, way_count> ways{};
     std::string wrong;
 };
 
@@ -48,6 +49,9 @@ Said parse(const std::string& answer) {
     words >> done;
     for (std::size_t i = 0; i < line_count; ++i) {
         words >> said.sent.at(i) >> said.blind.at(i);
+    }
+    for (std::uint64_t& count : said.ways) {
+        words >> count;
     }
     if (done != "done" || !words) {
         said.wrong = "the proxy does not answer: " + answer;
@@ -125,6 +129,9 @@ public:
             if (used(plan, line)) {
                 wrong = judge(plan, said, line, ends.seen(line), tally);
             }
+        }
+        for (std::size_t i = 0; i < way_count; ++i) {
+            tally.ways.at(i) += said.ways.at(i);
         }
         ++tally.seeds;
         return wrong;

@@ -26,8 +26,8 @@ std::uint64_t any_limit(Dice& dice) {
 Run::Channel::Channel(Fd socket, const Plan& plan, const Line& line, Report& report, int number)
     : fd(std::move(socket))
     , store(plan.shared, plan.touched)
-    , reader(fd.get(), plan, line.in, store, report.received(number))
-    , writer(fd.get(), plan, report.sent(number)) {
+    , reader(fd.get(), plan, line.in, store, report, number)
+    , writer(fd.get(), plan, report, number) {
     const auto buffer = [this](int option, int size) {
         if (size != 0) {
             check(::setsockopt(fd.get(), SOL_SOCKET, option, &size, sizeof(size)), "SO_*BUF");
@@ -39,7 +39,8 @@ Run::Channel::Channel(Fd socket, const Plan& plan, const Line& line, Report& rep
 
 Run::Run(const Plan& plan, Report& report, std::array<Fd, line_count> sockets, Uring* uring)
     : plan_(plan)
-    , report_(report) {
+    , report_(report)
+    , uring_(uring) {
     for (std::size_t i = 0; i < sockets.size(); ++i) {
         if (sockets.at(i)) {
             channels_.at(i) = std::make_unique<Channel>(std::move(sockets.at(i)), plan,
@@ -63,6 +64,9 @@ void Run::all() {
             each.reset(); // in any order: the others go with this object
         }
     }
+    if (uring_ != nullptr) {
+        uring_->forget_files(); // of some the last reference
+    }
 }
 
 void Run::lane(int number) {
@@ -74,8 +78,9 @@ void Run::lane(int number) {
             }
         }
         return;
-    } catch (const Broken&) {
+    } catch (const Broken& error) {
         // by its peer, or by Libra: the far end knows what was due
+        report_.note([&] { return fmt::format("lane {}: {}", number, error.what()); });
     } catch (const std::exception& error) {
         report_.wrong(error.what());
     }
@@ -96,13 +101,32 @@ void Run::move(const Move& move, Dice& dice) {
         receive(move, dice);
         send_all(move, dice);
     }
+    stop(move, dice);
     forget(move, move.until, dice);
+}
+
+/// A message that ends with its connection ends now, or when all is done.
+void Run::stop(const Move& move, Dice& dice) {
+    for (const Output& output : move.outputs) {
+        if (output.until_close && dice.between(0, 1) == 0) {
+            ::shutdown(channel(output.line).fd.get(), SHUT_WR);
+        }
+    }
 }
 
 void Run::read(const Move& move, Dice& dice) {
     Channel& from = channel(move.line);
     const std::uint64_t before = from.reader.position();
-    from.reader.read(move.until, dice);
+    const std::uint64_t wanted_again = move.unwanted + move.unwanted_size;
+    if (before < move.unwanted) {
+        from.reader.read({move.unwanted, true}, dice);
+    } else if (before < wanted_again) {
+        from.reader.discard(wanted_again, dice);
+    } else {
+        // what one child has read beyond a message another one would not know
+        const bool exact = plan_.discards || plan_.family == Family::processes;
+        from.reader.read({move.until, exact}, dice);
+    }
     const std::uint64_t count = from.reader.position() - before;
     report_.note([&] {
         const auto& places = from.reader.inspector().placeholders();
@@ -120,6 +144,9 @@ void Run::receive(const Move& move, Dice& dice) {
     while (channel(move.line).reader.position() < move.until) {
         read(move, dice);
     }
+    if (move.until_close) {
+        channel(move.line).reader.end(dice);
+    }
 }
 
 void Run::in_pieces(const Move& move, Dice& dice) {
@@ -128,6 +155,7 @@ void Run::in_pieces(const Move& move, Dice& dice) {
     for (const Output& output : move.outputs) {
         all.push_back({&output, &channel(move.line).store});
     }
+    bool ended = !move.until_close;
     for (;;) {
         const bool more = from.reader.position() < move.until;
         std::vector<Progress*> ready;
@@ -136,6 +164,10 @@ void Run::in_pieces(const Move& move, Dice& dice) {
                 !(move.one_by_one && !ready.empty())) {
                 ready.push_back(&each);
             }
+        }
+        if (!more && !ended && (ready.empty() || dice.between(0, 1) == 0)) {
+            from.reader.end(dice);
+            ended = true;
         }
         if (!more && ready.empty()) {
             return;
@@ -304,12 +336,15 @@ void Run::leave(int line, Dice& dice) {
     const linger now{1, 0};
     switch (dice.between(0, 2)) {
     case 0:
+        report_.did(Way::leave_by_shutdown);
         ::shutdown(from.fd.get(), SHUT_WR);
         break;
     case 1:
+        report_.did(Way::leave_by_reset);
         ::setsockopt(from.fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
         break;
     default:
+        report_.did(Way::leave_by_close);
         break;
     }
     from.fd.reset();

@@ -47,6 +47,7 @@ private:
     void in_pieces(const Move& move, Dice& dice);
     void read(const Move& move, Dice& dice);
     void receive(const Move& move, Dice& dice);
+    void stop(const Move& move, Dice& dice);
     void send_all(const Move& move, Dice& dice);
     void send(Progress& progress, Dice& dice);
     bool sendable(const Progress& progress) const;
@@ -67,6 +68,7 @@ private:
 
     const Plan& plan_;
     Report& report_;
+    Uring* uring_;
     std::array<std::unique_ptr<Channel>, line_count> channels_;
 };
 

@@ -36,10 +36,11 @@ void truncate(std::vector<iovec>& spans, std::size_t size) {
 
 } // namespace
 
-Writer::Writer(int fd, const Plan& plan, std::atomic<std::uint64_t>& sent)
+Writer::Writer(int fd, const Plan& plan, Report& report, int line)
     : fd_(fd)
     , plan_(plan)
-    , sent_(sent)
+    , report_(report)
+    , sent_(report.sent(line))
     , pinned_(false, true)
     , waiter_(fd, true, plan.family == Family::processes) {}
 
@@ -49,6 +50,7 @@ std::size_t Writer::took(ssize_t got, std::size_t size, bool blocking) {
     }
     const auto count = static_cast<std::size_t>(got);
     sent_ += count;
+    report_.did(way_);
     if (count > size || count == 0) {
         throw Wrong(fmt::format("a write of {} took {}", size, got));
     }
@@ -82,7 +84,7 @@ ssize_t Writer::one_call(std::vector<iovec>& spans, int flags, Dice& dice) {
 }
 
 std::size_t Writer::blocking(std::vector<iovec>& spans, int flags, Dice& dice) {
-    way_ = "blocking";
+    way_ = Way::send;
     const ssize_t got = uninterrupted([&] { return one_call(spans, flags, dice); });
     // a ring's work may interrupt it when it has taken something
     return took(got, length_of(spans), uring_ == nullptr);
@@ -90,7 +92,7 @@ std::size_t Writer::blocking(std::vector<iovec>& spans, int flags, Dice& dice) {
 
 /// Without blocking; a socket that is ready takes something.
 std::size_t Writer::impatient(std::vector<iovec>& spans, int flags, Dice& dice) {
-    way_ = "impatient";
+    way_ = Way::send_impatient;
     msghdr message{};
     message.msg_iov = spans.data();
     message.msg_iovlen = spans.size();
@@ -113,7 +115,7 @@ std::size_t Writer::impatient(std::vector<iovec>& spans, int flags, Dice& dice) 
 }
 
 std::size_t Writer::several(std::vector<iovec>& spans, int flags) {
-    way_ = "several";
+    way_ = Way::send_several;
     std::array<mmsghdr, 2> messages{};
     std::erase_if(spans, is_empty);
     const std::size_t half = (spans.size() + 1) / 2;
@@ -139,7 +141,7 @@ std::size_t Writer::several(std::vector<iovec>& spans, int flags) {
 
 /// By way of a file: placeholders with their markers lie in the page cache then.
 std::size_t Writer::from_file(std::vector<iovec>& spans, Dice& dice) {
-    way_ = "from file";
+    way_ = Way::send_file;
     const Fd file(check(::memfd_create("body", MFD_CLOEXEC), "memfd_create"));
     auto at = static_cast<off_t>(dice.between(0, 5000));
     const std::size_t size = length_of(spans);
@@ -154,7 +156,7 @@ std::size_t Writer::from_file(std::vector<iovec>& spans, Dice& dice) {
 }
 
 std::size_t Writer::from_pipe(std::vector<iovec>& spans, Dice& dice) {
-    way_ = "from pipe";
+    way_ = Way::send_pipe;
     truncate(spans, 60'000);
     // pages go out by reference: nothing may ever be written to them again
     const std::span<std::byte> still = pinned_.room(length_of(spans));
@@ -185,7 +187,7 @@ std::size_t Writer::from_pipe(std::vector<iovec>& spans, Dice& dice) {
 
 /// Memory must stay until the kernel says that it was read.
 std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
-    way_ = "zero copy";
+    way_ = Way::send_zero_copy;
     const int on = 1;
     check(::setsockopt(fd_, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)), "SO_ZEROCOPY");
     msghdr message{};
@@ -208,13 +210,13 @@ std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
 }
 
 std::size_t Writer::with_uring(std::vector<iovec>& spans, int flags, Dice& dice) {
-    way_ = "with uring";
+    way_ = Way::send_by_ring;
     const bool zero_copy = dice.between(0, 7) == 0;
     std::erase_if(spans, is_empty);
     if (zero_copy) {
         spans.resize(1);
     }
-    const int got = uring_->send(fd_, spans, flags, zero_copy, dice);
+    const int got = uring_->send(fd_, spans, flags, zero_copy, report_, dice);
     errno = got < 0 ? -got : 0;
     return took(got < 0 ? -1 : got, length_of(spans), false);
 }

@@ -7,6 +7,7 @@
 #include "misbehave_calls.hpp"
 #include "misbehave_memory.hpp"
 #include "misbehave_plan.hpp"
+#include "misbehave_report.hpp"
 
 namespace guest::misbehave {
 
@@ -14,12 +15,12 @@ class Uring;
 
 class Writer {
 public:
-    Writer(int fd, const Plan& plan, std::atomic<std::uint64_t>& sent);
+    Writer(int fd, const Plan& plan, Report& report, int line);
 
     /// One call, or a few, that send some of these bytes; how many were taken.
     std::size_t write(std::vector<iovec> spans, bool more, Dice& dice);
     std::uint64_t sent() const { return sent_; }
-    const char* way() const { return way_; } ///< of the last call
+    const char* way() const { return name_of(way_); } ///< of the last call
     void use(int fd) { fd_ = fd; }
     void use(Uring* uring) { uring_ = uring; }
 
@@ -35,9 +36,10 @@ private:
     std::size_t with_uring(std::vector<iovec>& spans, int flags, Dice& dice);
     void cork(Dice& dice);
 
-    const char* way_ = "";
+    Way way_ = Way::send;
     int fd_;
     const Plan& plan_;
+    Report& report_;
     std::atomic<std::uint64_t>& sent_;
     Arena pinned_;
     Waiter waiter_;

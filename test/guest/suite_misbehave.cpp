@@ -39,6 +39,17 @@ void try_seeds(Family family, std::uint64_t usual, Elided elided = Elided::some)
                misbehave::name_of(family), tally.seeds.load(), tally.resets.load(),
                tally.blind.load(), change.describe());
     CHECK(faults.text() == "");
+    std::string ways;
+    for (const auto way : misbehave::ways_of(family)) {
+        const std::uint64_t count = tally.ways.at(static_cast<std::size_t>(way));
+        ways += fmt::format(" {} {},", misbehave::name_of(way), count);
+        // how often follows from the seeds, and nearly not from what goes on beside it
+        if (tally.seeds >= usual) {
+            INFO(misbehave::name_of(way));
+            CHECK(count > 0);
+        }
+    }
+    fmt::print(stderr, "   {}\n", ways);
     if (elided == Elided::some && !libra_module::plain() && tally.seeds > 20) {
         CHECK(change.rx_elided > 0);
         CHECK(change.tx_reused > 0);
