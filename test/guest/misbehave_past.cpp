@@ -45,36 +45,23 @@ void Reader::by_mapping(Call& call) {
     if (window == MAP_FAILED) {
         throw Wrong("a socket cannot be mapped");
     }
-    std::vector<std::byte> rest(call.size);
     tcp_zerocopy_receive ask{};
     ask.address = reinterpret_cast<std::uint64_t>(window);
     ask.length = static_cast<std::uint32_t>(size);
-    // what does not lie in whole pages is copied, unless there is more of it than this
-    if (!call.goal.exact) {
-        call.room[0].iov_base = store_.arena().room(call.size + mapped_min).data();
-        ask.copybuf_address = reinterpret_cast<std::uint64_t>(rest.data());
-        ask.copybuf_len = static_cast<std::int32_t>(rest.size());
-    }
     socklen_t length = sizeof(ask);
     const int result = ::getsockopt(fd_, IPPROTO_TCP, TCP_ZEROCOPY_RECEIVE, &ask, &length);
     const int error = errno;
-    std::size_t got = 0;
     if (result == 0) {
-        auto* to = static_cast<std::byte*>(call.room[0].iov_base);
-        std::memcpy(to, window, ask.length);
-        std::memcpy(to + ask.length, rest.data(), static_cast<std::size_t>(ask.copybuf_len));
-        got = ask.length + static_cast<std::size_t>(ask.copybuf_len);
+        std::memcpy(call.room[0].iov_base, window, ask.length);
     }
     ::munmap(window, size);
     errno = error;
     if (result < 0) {
         fail("TCP_ZEROCOPY_RECEIVE");
     }
-    if (got != 0) {
-        call.room[0].iov_len = got;
-        filled(call, got);
+    if (ask.length != 0) {
+        filled(call, ask.length);
     } else {
-        way_ = Way::plain;
         took(call, ::recv(fd_, call.room[0].iov_base, call.size, 0));
     }
 }
