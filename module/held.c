@@ -138,7 +138,7 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 						flags | MSG_MORE);
 		else
 			ret = libra_send_bytes(ls, held->bytes + held->sent,
-					     held->len - held->sent, flags);
+					       held->len - held->sent, flags);
 		if (ret < 0)
 			return ret;
 		held->sent += ret;
