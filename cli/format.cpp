@@ -30,6 +30,8 @@ std::string format_flags(const libra::Policy& policy) {
         flags.push_back(fmt::format("proof={}", *policy.proof));
     if (verifies(policy.mode) && policy.sample)
         flags.push_back(fmt::format("sample={}", *policy.sample));
+    if (policy.cap != 0)
+        flags.push_back(fmt::format("cap={}", format_size(policy.cap)));
     if (policy.draining)
         flags.emplace_back("draining");
     return flags.empty() ? "-" : fmt::format("{}", fmt::join(flags, ","));
@@ -191,15 +193,20 @@ std::string format_parsers(const std::vector<libra::Parser>& parsers) {
     return table.text();
 }
 
-std::string format_limits(const libra::Config& config) {
-    return fmt::format("total   {:<8} bytes that all domains may pin\n"
-                       "domain  {:<8} bytes that one domain may pin\n"
-                       "user    {:<8} bytes that the domains of one user may pin\n"
-                       "sent    {:<8} bytes of sent payload that a domain keeps for retries\n"
-                       "spill   {:<8} bytes of payload of a domain that wait in shared memory\n",
-                       format_size(config.cap_total), format_size(config.cap_domain),
-                       format_size(config.cap_user), format_size(config.cap_sent),
-                       format_size(config.cap_spill));
+std::string format_limits(const libra::Config& config, const std::vector<libra::Policy>& policies) {
+    std::string text = fmt::format(
+        "total   {:<8} bytes that all domains may pin\n"
+        "domain  {:<8} bytes that one domain may pin\n"
+        "user    {:<8} bytes that the domains of one user may pin\n"
+        "sent    {:<8} bytes of sent payload that a domain keeps for retries\n"
+        "spill   {:<8} bytes of payload of a domain that wait in shared memory\n",
+        format_size(config.cap_total), format_size(config.cap_domain), format_size(config.cap_user),
+        format_size(config.cap_sent), format_size(config.cap_spill));
+    for (const libra::Policy& each : policies)
+        text += fmt::format("policy {}: {} pinned, {}\n", each.id, format_size(each.retained),
+                            each.cap == 0 ? "no limit of its own"
+                                          : fmt::format("limit {}", format_size(each.cap)));
+    return text;
 }
 
 std::string format_stats(const libra::Stats& stats) {

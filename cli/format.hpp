@@ -43,7 +43,7 @@ std::string format_classes(const std::vector<libra::MessageClass>& classes);
 /// One line.
 std::string format_event(const libra::ClassEvent& event);
 std::string format_parsers(const std::vector<libra::Parser>& parsers);
-std::string format_limits(const libra::Config& config);
+std::string format_limits(const libra::Config& config, const std::vector<libra::Policy>& policies);
 std::string format_stats(const libra::Stats& stats);
 std::string format_attach(const libra::PolicySpec& spec, const libra::AttachReport& report);
 

@@ -406,18 +406,29 @@ static void raise_peak(atomic_long_t *peak, long now)
 		;
 }
 
+static bool charge_policy(struct libra_policy *policy, size_t bytes)
+{
+	u64 cap = READ_ONCE(policy->cap);
+
+	return charge_below(&policy->retained, bytes, cap ?: LONG_MAX);
+}
+
 bool libra_domain_charge(struct libra_domain *domain, size_t bytes)
 {
 	if (!charge_below(&domain->retained, bytes, READ_ONCE(libra_limits.domain)))
 		return false;
 	if (!charge_below(&domain->user->retained, bytes, READ_ONCE(libra_limits.user)))
 		goto undo_domain;
-	if (!charge_below(&retained_total, bytes, READ_ONCE(libra_limits.total)))
+	if (!charge_policy(domain->policy, bytes))
 		goto undo_user;
+	if (!charge_below(&retained_total, bytes, READ_ONCE(libra_limits.total)))
+		goto undo_policy;
 	raise_peak(&domain->peak, atomic_long_read(&domain->retained));
 	raise_peak(&retained_peak, atomic_long_read(&retained_total));
 	return true;
 
+undo_policy:
+	atomic_long_sub(bytes, &domain->policy->retained);
 undo_user:
 	atomic_long_sub(bytes, &domain->user->retained);
 undo_domain:
@@ -428,6 +439,7 @@ undo_domain:
 void libra_domain_charge_anyway(struct libra_domain *domain, size_t bytes)
 {
 	atomic_long_add(bytes, &retained_total);
+	atomic_long_add(bytes, &domain->policy->retained);
 	atomic_long_add(bytes, &domain->user->retained);
 	atomic_long_add(bytes, &domain->retained);
 }
@@ -435,6 +447,7 @@ void libra_domain_charge_anyway(struct libra_domain *domain, size_t bytes)
 void libra_domain_uncharge(struct libra_domain *domain, size_t bytes)
 {
 	atomic_long_sub(bytes, &retained_total);
+	atomic_long_sub(bytes, &domain->policy->retained);
 	atomic_long_sub(bytes, &domain->user->retained);
 	atomic_long_sub(bytes, &domain->retained);
 }

@@ -45,7 +45,7 @@ struct libra_domain {
 	struct pid *pid;		/* who it was when the domain began */
 	char comm[TASK_COMM_LEN];
 	struct libra_user *user;
-	struct libra_policy *policy;	/* of the first socket that was bound */
+	struct libra_policy *policy;	/* of the first socket that was bound; then fixed */
 
 	/* the gate: what keeps it closed */
 	atomic_t late;			/* sockets with a past that nobody saw */
@@ -116,8 +116,10 @@ u64 libra_domain_next_id(struct libra_domain *domain);
 kuid_t libra_domain_uid(const struct libra_domain *domain);
 
 /*
- * Charges @bytes that are about to be pinned to the domain, its user and the
- * total; false, with nothing charged, when that would pass a limit.
+ * Charges @bytes that are about to be pinned to the domain, its user, its
+ * policy and the total; false, with nothing charged, when that would pass a
+ * limit. The domain has its policy since its first socket was bound, before
+ * which nothing is pinned, and until it is freed.
  */
 bool libra_domain_charge(struct libra_domain *domain, size_t bytes);
 /* The same without a limit */

@@ -186,6 +186,8 @@ static int policy_set(struct libra_policy *policy, struct genl_info *info)
 	policy->flags = info_u32(info, LIBRA_POLICY_ATTR_FLAGS, 0);
 	policy->proof = info_u32(info, LIBRA_POLICY_ATTR_PROOF, LIBRA_PROOF_DEFAULT);
 	policy->sample = info_u32(info, LIBRA_POLICY_ATTR_SAMPLE, LIBRA_SAMPLE_DEFAULT);
+	if (info->attrs[LIBRA_POLICY_ATTR_CAP])
+		policy->cap = nla_get_u64(info->attrs[LIBRA_POLICY_ATTR_CAP]);
 	if (info->attrs[LIBRA_POLICY_ATTR_MODE])
 		policy->mode = nla_get_u8(info->attrs[LIBRA_POLICY_ATTR_MODE]);
 	err = policy_set_pid(policy, info);
@@ -268,6 +270,34 @@ static int policy_del(struct sk_buff *request, struct genl_info *info)
 	}
 	libra_policy_put(policy);
 	return 0;
+}
+
+static int policy_edit(struct sk_buff *request, struct genl_info *info)
+{
+	struct nlattr *id = info->attrs[LIBRA_POLICY_ATTR_ID];
+	struct libra_policy *policy;
+	int err = 0;
+
+	if (GENL_REQ_ATTR_CHECK(info, LIBRA_POLICY_ATTR_ID) ||
+	    GENL_REQ_ATTR_CHECK(info, LIBRA_POLICY_ATTR_CAP)) {
+		NL_SET_ERR_MSG(info->extack, "a policy's id and its cap are needed");
+		return -EINVAL;
+	}
+	policy = libra_policy_find(nla_get_u32(id));
+	if (!policy) {
+		NL_SET_ERR_MSG_ATTR(info->extack, id, "there is no policy with this id");
+		return -ENOENT;
+	}
+	mutex_lock(&policy_change);
+	if (READ_ONCE(policy->draining)) {
+		NL_SET_ERR_MSG_ATTR(info->extack, id, "this policy is detached and drains");
+		err = -EBUSY;
+	} else {
+		WRITE_ONCE(policy->cap, nla_get_u64(info->attrs[LIBRA_POLICY_ATTR_CAP]));
+	}
+	mutex_unlock(&policy_change);
+	libra_policy_put(policy);
+	return err;
 }
 
 /* ---- sockets ---- */
@@ -360,6 +390,10 @@ static const struct netlink_range_validation proof_range = {
 	.max = LIBRA_PROOF_MAX,
 };
 
+static const struct netlink_range_validation cap_range = {
+	.max = LONG_MAX,
+};
+
 #define ATTR_READ_ONLY {				\
 	.type = NLA_REJECT,				\
 	.reject_message = "this can only be read",	\
@@ -380,7 +414,7 @@ static const struct nla_policy config_attrs[LIBRA_CONFIG_ATTR_CAP_SPILL + 1] = {
 	[LIBRA_CONFIG_ATTR_CAP_SPILL] = { .type = NLA_U64 },
 };
 
-static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_SAMPLE + 1] = {
+static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_RETAINED + 1] = {
 	[LIBRA_POLICY_ATTR_ID] = {
 		.type = NLA_REJECT,
 		.reject_message = "ids are given by the kernel",
@@ -397,6 +431,14 @@ static const struct nla_policy policy_attrs[LIBRA_POLICY_ATTR_SAMPLE + 1] = {
 	[LIBRA_POLICY_ATTR_PAD] = ATTR_READ_ONLY,
 	[LIBRA_POLICY_ATTR_PROOF] = NLA_POLICY_FULL_RANGE(NLA_U32, &proof_range),
 	[LIBRA_POLICY_ATTR_SAMPLE] = NLA_POLICY_FULL_RANGE(NLA_U32, &proof_range),
+	[LIBRA_POLICY_ATTR_CAP] = NLA_POLICY_FULL_RANGE(NLA_U64, &cap_range),
+	[LIBRA_POLICY_ATTR_RETAINED] = ATTR_READ_ONLY,
+};
+
+/* What may change while it is in force */
+static const struct nla_policy policy_edit_attrs[LIBRA_POLICY_ATTR_CAP + 1] = {
+	[LIBRA_POLICY_ATTR_ID] = NLA_POLICY_MIN(NLA_U32, 1),
+	[LIBRA_POLICY_ATTR_CAP] = NLA_POLICY_FULL_RANGE(NLA_U64, &cap_range),
 };
 
 static const struct nla_policy policy_id_attrs[LIBRA_POLICY_ATTR_ID + 1] = {
@@ -430,7 +472,7 @@ static const struct genl_split_ops libra_commands[] = {
 	LIBRA_DO(LIBRA_CMD_CONFIG_SET, config_set, config_attrs,
 		 LIBRA_CONFIG_ATTR_CAP_SPILL),
 	LIBRA_DO(LIBRA_CMD_POLICY_ADD, policy_add, policy_attrs,
-		 LIBRA_POLICY_ATTR_SAMPLE),
+		 LIBRA_POLICY_ATTR_RETAINED),
 	LIBRA_DO(LIBRA_CMD_POLICY_DEL, policy_del, policy_id_attrs,
 		 LIBRA_POLICY_ATTR_ID),
 	LIBRA_DUMP(LIBRA_CMD_POLICY_GET, libra_report_policies),
@@ -441,6 +483,8 @@ static const struct genl_split_ops libra_commands[] = {
 	LIBRA_DUMP(LIBRA_CMD_PARSER_GET, libra_report_parsers),
 	LIBRA_DO(LIBRA_CMD_STATS_GET, libra_report_stats, no_attrs, 1),
 	LIBRA_DUMP(LIBRA_CMD_CLASS_GET, libra_report_classes),
+	LIBRA_DO(LIBRA_CMD_POLICY_SET, policy_edit, policy_edit_attrs,
+		 LIBRA_POLICY_ATTR_CAP),
 };
 
 static const struct genl_multicast_group libra_groups[] = {

@@ -62,6 +62,7 @@ struct libra_policy *libra_policy_revive(const struct libra_policy *wanted)
 		WRITE_ONCE(policy->flags, wanted->flags);
 		WRITE_ONCE(policy->proof, wanted->proof);
 		WRITE_ONCE(policy->sample, wanted->sample);
+		WRITE_ONCE(policy->cap, wanted->cap);
 		WRITE_ONCE(policy->mode, wanted->mode);
 		WRITE_ONCE(policy->draining, false);
 		found = policy;

@@ -39,6 +39,8 @@ struct libra_policy {
 	bool elided;			/* ever: its sockets cannot be let go */
 	bool unwatched;			/* a socket could not be attached: elides no more */
 	atomic_t sockets;
+	u64 cap;			/* bytes that its domains may pin together; 0: any */
+	atomic_long_t retained;		/* those that they pin */
 	struct rcu_head rcu;
 };
 

@@ -66,7 +66,11 @@ static int policy_put(struct sk_buff *skb, const struct libra_policy *policy)
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_PROOF, policy->proof) ||
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_SAMPLE, policy->sample) ||
 	       nla_put_u32(skb, LIBRA_POLICY_ATTR_FLAGS, flags) ||
-	       nla_put_u32(skb, LIBRA_POLICY_ATTR_SOCKETS, atomic_read(&policy->sockets));
+	       nla_put_u32(skb, LIBRA_POLICY_ATTR_SOCKETS, atomic_read(&policy->sockets)) ||
+	       nla_put_u64_64bit(skb, LIBRA_POLICY_ATTR_CAP, READ_ONCE(policy->cap),
+				 LIBRA_POLICY_ATTR_PAD) ||
+	       nla_put_u64_64bit(skb, LIBRA_POLICY_ATTR_RETAINED,
+				 atomic_long_read(&policy->retained), LIBRA_POLICY_ATTR_PAD);
 }
 
 static int policy_dump_one(const struct libra_policy *policy, void *arg)

@@ -203,6 +203,8 @@ static void sock_count_gate(struct libra_sock *ls)
 
 void libra_sock_bind_to(struct libra_sock *ls, struct libra_domain *domain)
 {
+	/* whoever sees the domain charges its policy */
+	libra_domain_set_policy(domain, ls->policy);
 	/* counted before others can see it: the work item counts it down */
 	atomic_inc(&domain->sockets);
 	if (cmpxchg(&ls->domain, NULL, domain)) {
@@ -210,7 +212,6 @@ void libra_sock_bind_to(struct libra_sock *ls, struct libra_domain *domain)
 		libra_domain_put(domain);
 		return;
 	}
-	libra_domain_set_policy(domain, ls->policy);
 	if (READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_OPAQUE)
 		sock_count_gate(ls);
 }

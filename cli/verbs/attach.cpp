@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <filesystem>
+#include <limits>
 #include <optional>
 
 #include <fmt/format.h>
@@ -27,6 +28,7 @@ void options(po::options_description& options) {
         ("proof", value("N"), "messages in a row that prove a class (default 32)")           //
         ("sample", value("N"), "of a proven class verify one in N (default 64)")             //
         ("threshold", value("BYTES"), "least payload that is worth it (default 16K)")        //
+        ("cap", value("BYTES"), "what its processes may pin together (default: no limit)")   //
         ("lport", value("PORT"), "elide only on sockets with this local port")               //
         ("rport", value("PORT"), "elide only on sockets with this remote port")              //
         ("accept-risk", "attach in spite of what was found")                                 //
@@ -74,6 +76,7 @@ libra::PolicySpec read_spec(const Arguments& arguments) {
     spec.threshold = static_cast<std::uint32_t>(
         arguments.size("threshold", libra::threshold_min, libra::threshold_max)
             .value_or(spec.threshold));
+    spec.cap = arguments.size("cap", 1, std::numeric_limits<std::int64_t>::max()).value_or(0);
     spec.lport = arguments.port("lport").value_or(0);
     spec.rport = arguments.port("rport").value_or(0);
     spec.accept_risk = arguments.has("accept-risk");

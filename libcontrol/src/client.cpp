@@ -81,6 +81,12 @@ void Client::delete_policy(std::uint32_t id) {
     impl_->run(message);
 }
 
+void Client::set_policy_cap(std::uint32_t id, std::uint64_t cap) {
+    const auto message = impl_->message(LIBRA_CMD_POLICY_SET);
+    detail::put_policy_cap(message.get(), id, cap);
+    impl_->run(message);
+}
+
 void Client::attach_socket(int fd, std::uint32_t pid, std::uint32_t policy) {
     const auto message = impl_->message(LIBRA_CMD_SOCKET_ATTACH);
     detail::put_socket(message.get(), fd, pid, policy);

@@ -167,6 +167,13 @@ void put_policy(nl_msg* message, const PolicySpec& spec) {
         check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_PROOF, *spec.proof));
     if (spec.sample)
         check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_SAMPLE, *spec.sample));
+    if (spec.cap != 0)
+        check_put(nla_put_u64(message, LIBRA_POLICY_ATTR_CAP, spec.cap));
+}
+
+void put_policy_cap(nl_msg* message, std::uint32_t id, std::uint64_t cap) {
+    check_put(nla_put_u32(message, LIBRA_POLICY_ATTR_ID, id));
+    check_put(nla_put_u64(message, LIBRA_POLICY_ATTR_CAP, cap));
 }
 
 void put_config(nl_msg* message, const ConfigChange& change) {
@@ -223,6 +230,8 @@ Policy parse_policy(const Attributes& attributes) {
     policy.proof = optional_u32(attributes, LIBRA_POLICY_ATTR_PROOF);
     policy.sample = optional_u32(attributes, LIBRA_POLICY_ATTR_SAMPLE);
     policy.sockets = attributes.u32(LIBRA_POLICY_ATTR_SOCKETS);
+    policy.cap = attributes.u64(LIBRA_POLICY_ATTR_CAP);
+    policy.retained = attributes.u64(LIBRA_POLICY_ATTR_RETAINED);
     return policy;
 }
 

@@ -49,6 +49,7 @@ private:
 };
 
 void put_policy(nl_msg* message, const PolicySpec& spec);
+void put_policy_cap(nl_msg* message, std::uint32_t id, std::uint64_t cap);
 void put_config(nl_msg* message, const ConfigChange& change);
 void put_socket(nl_msg* message, int fd, std::uint32_t pid, std::uint32_t policy);
 

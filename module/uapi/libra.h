@@ -37,6 +37,7 @@ enum libra_cmd {
 	LIBRA_CMD_STATS_GET,		/* do: libra_stats_attr */
 	LIBRA_CMD_CLASS_GET,		/* dump: libra_class_attr */
 	LIBRA_CMD_CLASS_EVENT,		/* to LIBRA_GENL_GROUP_EVENTS: libra_class_attr */
+	LIBRA_CMD_POLICY_SET,		/* do: libra_policy_attr ID, CAP */
 
 	__LIBRA_CMD_MAX,
 	LIBRA_CMD_MAX = __LIBRA_CMD_MAX - 1
@@ -93,6 +94,8 @@ enum libra_policy_attr {
 	LIBRA_POLICY_ATTR_PAD,
 	LIBRA_POLICY_ATTR_PROOF,	/* u32: messages in a row that go out verbatim prove a class */
 	LIBRA_POLICY_ATTR_SAMPLE,	/* u32: of a proven class one in so many is verified */
+	LIBRA_POLICY_ATTR_CAP,		/* u64: bytes that its domains may pin together, 0: any */
+	LIBRA_POLICY_ATTR_RETAINED,	/* u64, read-only: bytes that they pin */
 
 	__LIBRA_POLICY_ATTR_MAX,
 	LIBRA_POLICY_ATTR_MAX = __LIBRA_POLICY_ATTR_MAX - 1

@@ -80,7 +80,8 @@ GenlAnswer ask(Genl& genl, Dice& dice, std::uint32_t a_policy, std::uint8_t& com
     if (command == LIBRA_CMD_POLICY_ADD && dice.between(0, 1) == 0) {
         genl.u32(LIBRA_POLICY_ATTR_PID, static_cast<std::uint32_t>(::getpid()))
             .string(LIBRA_POLICY_ATTR_PARSER, "http1");
-    } else if (command == LIBRA_CMD_POLICY_DEL && dice.between(0, 1) == 0) {
+    } else if ((command == LIBRA_CMD_POLICY_DEL || command == LIBRA_CMD_POLICY_SET) &&
+               dice.between(0, 1) == 0) {
         genl.u32(LIBRA_POLICY_ATTR_ID, a_policy);
     }
     for (std::uint64_t i = dice.between(0, 7) / 2; i > 0; --i) {

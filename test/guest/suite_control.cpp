@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // [control] Libra comes, goes and changes while transfers run.
+#include <unistd.h>
+
+#include <utility>
+
 #include <catch2/catch_test_macros.hpp>
 
 #include "load.hpp"
@@ -76,6 +80,54 @@ TEST_CASE("A cap of 256 KB bounds what is retained and stalls nothing", "[contro
         }
         rig.finish();
     }
+}
+
+TEST_CASE("The cap of a policy bounds what its processes pin, and not what others do",
+          "[control]") {
+    constexpr std::uint64_t cap = 256 << 10;
+    RigOptions bounded;
+    bounded.attach.more = {"--cap", "256K"};
+    Rig rig(nginx_large(), bounded);
+    Rig other(haproxy_64k());
+    rig.talk({get(100'000)});
+    const Figures before = libra_module::figures();
+    ConnectOptions small;
+    small.rcvbuf = 8192;
+    std::vector<Client> clients;
+    const Exchange what = get(2 * mega);
+    for (int i = 0; i < 4; ++i) {
+        clients.push_back(rig.connect(false, small));
+        clients.back().send(what);
+    }
+    const auto policy = [&] {
+        for (const auto& each : libra_module::client().policies()) {
+            if (each.id == rig.attachment->policy()) {
+                return each;
+            }
+        }
+        throw std::runtime_error("the policy is gone");
+    };
+    // they wait, and hold all that they may
+    CHECK(eventually([&] { return (libra_module::figures() - before).fallbacks.at("cap") > 0; }));
+    std::uint64_t seen = 0;
+    CHECK(eventually([&] {
+        ::usleep(100'000);
+        const std::uint64_t now = libra_module::figures().forwarded();
+        return std::exchange(seen, now) == now;
+    }));
+    CHECK(policy().cap == cap);
+    CHECK(policy().retained <= cap);
+    other.expect_savings(get(mega), 3, 5.0);
+    for (Client& client : clients) {
+        rig.faults.add(flaw(what, client.receive(what)));
+    }
+    clients.clear();
+    libractl({"limits", "--policy", std::to_string(policy().id), "--cap", "0"});
+    CHECK(policy().cap == 0);
+    rig.expect_savings(get(mega), 3, 5.0);
+    other.settle();
+    rig.settle();
+    check_nothing_left();
 }
 
 TEST_CASE("Attach and detach while transfers run over connections that stay", "[control]") {

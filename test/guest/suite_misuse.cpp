@@ -258,6 +258,20 @@ TEST_CASE("Malformed attributes are refused with words", "[misuse]") {
         genl.u32(LIBRA_POLICY_ATTR_ID, 12345);
         refused(genl.request(LIBRA_CMD_POLICY_DEL), ENOENT);
     }
+    SECTION("a cap for a policy that does not exist") {
+        genl.u32(LIBRA_POLICY_ATTR_ID, 12345).u64(LIBRA_POLICY_ATTR_CAP, 1);
+        refused(genl.request(LIBRA_CMD_POLICY_SET), ENOENT);
+    }
+    SECTION("a policy without its new cap") {
+        genl.u32(LIBRA_POLICY_ATTR_ID, 12345);
+        refused(genl.request(LIBRA_CMD_POLICY_SET), EINVAL);
+    }
+    SECTION("what of a policy is fixed") {
+        genl.u32(LIBRA_POLICY_ATTR_ID, 12345)
+            .u64(LIBRA_POLICY_ATTR_CAP, 1)
+            .u32(LIBRA_POLICY_ATTR_THRESHOLD, 65536);
+        refused(genl.request(LIBRA_CMD_POLICY_SET), EINVAL);
+    }
     SECTION("no policy to delete") {
         refused(genl.request(LIBRA_CMD_POLICY_DEL), EINVAL);
     }

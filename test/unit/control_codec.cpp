@@ -37,6 +37,7 @@ TEST_CASE("a policy survives the way through a message", "[codec]") {
     spec.setsockopt = true;
     spec.proof = 8;
     spec.sample = 16;
+    spec.cap = 1U << 20U;
     const Message message = make_message(family, LIBRA_CMD_POLICY_ADD, 0);
     put_policy(message.get(), spec);
 
@@ -54,6 +55,7 @@ TEST_CASE("a policy survives the way through a message", "[codec]") {
     CHECK(policy.setsockopt);
     CHECK(policy.proof == 8U);
     CHECK(policy.sample == 16U);
+    CHECK(policy.cap == 1U << 20U);
     CHECK_FALSE(policy.draining);
 }
 

@@ -44,6 +44,10 @@ public:
     /// @throws Error not_found
     void delete_policy(std::uint32_t id);
 
+    /// What the processes of a policy may pin together from now on, in bytes; 0: any.
+    /// @throws Error not_found; failed with EBUSY: it is detached and drains
+    void set_policy_cap(std::uint32_t id, std::uint64_t cap);
+
     /// Attaches an open TCP socket of `pid` that the caller holds as `fd`.
     /// @throws Error not_found: no such policy or process; failed: not a TCP
     ///         socket, or another ULP is in its place

@@ -43,7 +43,9 @@ void to_json(Json& json, const Policy& policy) {
                 {"draining", policy.draining},
                 {"sockets", policy.sockets},
                 {"proof", json_or_null<Json>(policy.proof)},
-                {"sample", json_or_null<Json>(policy.sample)}};
+                {"sample", json_or_null<Json>(policy.sample)},
+                {"cap", json_or_null<Json>(policy.cap)},
+                {"retained", policy.retained}};
 }
 
 template <typename Json>

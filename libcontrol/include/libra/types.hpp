@@ -99,13 +99,15 @@ struct PolicySpec {
     /// Modes verify and auto; what is not set is the kernel's default.
     std::optional<std::uint32_t> proof;  ///< messages in a row that prove a class when verbatim
     std::optional<std::uint32_t> sample; ///< of a proven class one in so many is verified
+    std::uint64_t cap = 0; ///< bytes of payload that its processes may pin together; 0: any
 };
 
 /// A policy that the kernel holds.
 struct Policy : PolicySpec {
     std::uint32_t id = 0;
-    std::uint32_t sockets = 0; ///< sockets attached through it
-    bool draining = false;     ///< detached, waits for its sockets to close
+    std::uint32_t sockets = 0;  ///< sockets attached through it
+    std::uint64_t retained = 0; ///< bytes that its processes pin
+    bool draining = false;      ///< detached, waits for its sockets to close
 };
 
 /// One end of a connection. `address` is numeric without brackets, empty when
