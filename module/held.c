@@ -59,37 +59,52 @@ void libra_held_init(struct libra_sock *ls)
 	INIT_DELAYED_WORK(&ls->tx.held.timer, held_timer);
 }
 
+/* Room for @len more bytes, or none */
+static u8 *held_room(struct libra_held *held, u32 len)
+{
+	u8 *room = held->bytes + held->len;
+
+	if (len > sizeof(held->bytes) - held->len)
+		return NULL;
+	held->len += len;
+	return room;
+}
+
 void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known)
 {
 	struct libra_held *held = &ls->tx.held;
 
 	held->known = known;
-	memcpy(held->bytes, bytes, len);
-	held->token = len;
-	held->len = len;
+	held->token = 0;
+	held->len = 0;
 	held->sent = 0;
 	held->leaked = 0;
+	bitmap_zero(held->payload, LIBRA_HELD_MAX);
 	held->state = LIBRA_HELD_WAIT;
+	libra_held_more(held, bytes, len);
 	held_arm(ls, HELD_JIFFIES);
 }
 
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len)
 {
-	if (held->len != held->token)
+	u8 *room = held_room(held, len);
+
+	if (!room)
 		return false;
-	memcpy(held->bytes + held->len, bytes, len);
+	memcpy(room, bytes, len);
+	memcpy(held->first + held->token, bytes, len);
 	held->token += len;
-	held->len += len;
+	bitmap_set(held->payload, room - held->bytes, len);
 	return true;
 }
 
 bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len)
 {
-	if (len > sizeof(held->bytes) - held->len)
-		return false;
-	memcpy(held->bytes + held->len, bytes, len);
-	held->len += len;
-	return true;
+	u8 *room = held_room(held, len);
+
+	if (room)
+		memcpy(room, bytes, len);
+	return room;
 }
 
 static enum libra_found held_look(const u8 *first, u32 have, const u8 *bytes,
@@ -111,17 +126,38 @@ static enum libra_found held_look(const u8 *first, u32 have, const u8 *bytes,
 enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 				 u32 len, struct libra_marker *marker)
 {
-	return held_look(held->bytes, held->token, bytes, len, marker);
+	return held_look(held->first, held->token, bytes, len, marker);
 }
 
 bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len)
 {
 	struct libra_marker marker;
 	u32 have = held->leaked;
+	enum libra_found found;
 
 	held->leaked = 0;
-	return have && held_look(held->bytes, have, bytes, len, &marker) ==
-	       LIBRA_FOUND_MARKER;
+	if (!have)
+		return false;
+	found = held_look(held->first, have, bytes, len, &marker);
+	if (found != LIBRA_FOUND_CUT || have + len >= LIBRA_MARKER_SURE)
+		return found != LIBRA_FOUND_NONE;
+	/* these go too: what follows them tells */
+	memcpy(held->first + have, bytes, len);
+	held->leaked = have + len;
+	return false;
+}
+
+/* The next bytes of one kind: the cursor's payload goes out in the token's place */
+static int held_send(struct libra_sock *ls, int flags)
+{
+	struct libra_held *held = &ls->tx.held;
+	bool payload = test_bit(held->sent, held->payload);
+	u32 end = payload ? find_next_zero_bit(held->payload, held->len, held->sent) :
+			    find_next_bit(held->payload, held->len, held->sent);
+
+	if (payload && held->state == LIBRA_HELD_TOKEN)
+		return libra_cursor_send(ls, end - held->sent, flags | MSG_MORE);
+	return libra_send_bytes(ls, held->bytes + held->sent, end - held->sent, flags);
 }
 
 int libra_held_flush(struct libra_sock *ls, int flags)
@@ -133,12 +169,7 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 	if (test_bit(LIBRA_SOCK_RECONNECTED, &ls->bits))
 		held->sent = held->len;
 	while (held->sent < held->len) {
-		if (held->state == LIBRA_HELD_TOKEN && held->sent < held->token)
-			ret = libra_cursor_send(ls, held->token - held->sent,
-						flags | MSG_MORE);
-		else
-			ret = libra_send_bytes(ls, held->bytes + held->sent,
-					       held->len - held->sent, flags);
+		ret = held_send(ls, flags);
 		if (ret < 0)
 			return ret;
 		held->sent += ret;

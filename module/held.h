@@ -7,6 +7,7 @@
 #ifndef _LIBRA_HELD_H
 #define _LIBRA_HELD_H
 
+#include <linux/bitmap.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -14,7 +15,7 @@
 
 struct libra_sock;
 
-/* A chunk's end and the next one's size line; more does not cut a token */
+/* A token in chunks of one byte: each with its end and the next one's size line */
 #define LIBRA_HELD_MAX		96
 
 enum libra_held_state {
@@ -27,13 +28,15 @@ enum libra_held_state {
 /* Under tx.lock */
 struct libra_held {
 	u8 state;		/* enum libra_held_state */
-	u8 token;		/* the first bytes[]: perhaps of a token */
-	u8 len;			/* bytes held: those, and metadata behind them */
-	u8 sent;		/* of them, gone out already */
-	u8 leaked;		/* bytes[] that went out before anybody could tell */
+	u8 token;		/* bytes of first[]: perhaps of a token */
+	u8 len;			/* of bytes[]: those, and metadata between and behind them */
+	u8 sent;		/* of bytes[], gone out already */
+	u8 leaked;		/* of first[], that went out before anybody could tell */
 	bool known;		/* a token's: its placeholder stands where they lay */
 	bool finished;		/* nothing more may be held */
+	u8 first[LIBRA_MARKER_LEN];
 	u8 bytes[LIBRA_HELD_MAX];
+	DECLARE_BITMAP(payload, LIBRA_HELD_MAX);	/* bytes[] that are not metadata */
 	struct delayed_work timer;
 };
 
@@ -44,7 +47,7 @@ void libra_held_init(struct libra_sock *ls);
  * they were sent from where a placeholder begins.
  */
 void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known);
-/* More bytes of what may be the token; false when there was a cut before */
+/* More bytes of what may be the token; false when there is no room */
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len);
 /* Metadata that has to wait with it; false when there is no room */
 bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len);
@@ -60,7 +63,7 @@ static inline bool libra_held_sure(const struct libra_held *held)
  */
 enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 				 u32 len, struct libra_marker *marker);
-/* The same for bytes that had to be let go; they are forgotten by this */
+/* Do @len bytes show that those that had to be let go were a token's? */
 bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len);
 
 /*

@@ -187,7 +187,7 @@ static int tx_held_decide(struct libra_tx_call *call)
 			iov_iter_advance(call->from, len);
 			return len;
 		}
-		/* cut twice: nobody can tell any more */
+		/* nobody frames like this */
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
 	default:
 		if (libra_held_sure(held))

@@ -255,6 +255,25 @@ TEST_CASE("A token that stands for less than its placeholder is reset", "[gate]"
     stage.finish();
 }
 
+TEST_CASE("A token in chunks of one byte is exact", "[gate]") {
+    for (const char* mode : {"crumbs", "crumbs-at-once"}) {
+        Stage stage;
+        const std::string body = stage.answer();
+        constexpr std::size_t crumbs = 40;
+        std::string expected;
+        for (const char each : body.substr(0, crumbs)) {
+            expected += fmt::format("1\r\n{}\r\n", each);
+        }
+        expected += fmt::format("{:x}\r\n{}\r\n0\r\n\r\n", size - crumbs, body.substr(crumbs));
+        const Figures before = libra_module::figures();
+        Stage::expect_exact(stage.relay(mode), expected);
+        if (!libra_module::plain()) {
+            CHECK((libra_module::figures() - before).counters["tokens_cut"] == 1);
+        }
+        stage.finish();
+    }
+}
+
 TEST_CASE("Halves that change places are exact or reset", "[gate]") {
     for (const char* mode : {"swap", "swap untouched"}) {
         Stage stage;

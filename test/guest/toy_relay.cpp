@@ -9,6 +9,8 @@
 //   token             a body of those 16 bytes and zeros
 //   swap              the second half of the body before the first
 //   edit              with a few bytes of the body overwritten
+//   crumbs            in chunks: each of its first bytes one of its own, sent from where it lies
+//   crumbs-at-once    the same, copied together and sent by one call
 //   fork              sent by a child that has inherited socket and memory
 //   fork-first        all of it done by a child that has inherited the client's socket
 //   fastopen          to an upstream that is connected by MSG_FASTOPEN
@@ -35,6 +37,8 @@ namespace guest {
 namespace {
 
 constexpr std::size_t room = 8 << 20;
+constexpr std::string_view line_end = "\r\n";
+constexpr std::string_view last_chunk = "\r\n0\r\n\r\n";
 
 /// Memory of its own, and the message in it.
 class Message {
@@ -78,14 +82,12 @@ public:
 
     /// The head with another Content-Length and one more line.
     std::string head_with(std::size_t length, const std::string& line = {}) const {
-        std::istringstream lines{std::string(head())};
-        std::string text;
-        for (std::string each; std::getline(lines, each);) {
-            if (each != "\r" && !is_length(each)) {
-                text += each + "\n";
-            }
-        }
-        return text + fmt::format("Content-Length: {}\r\n", length) + line + "\r\n";
+        return head_without_length() + fmt::format("Content-Length: {}\r\n", length) + line +
+               "\r\n";
+    }
+
+    std::string head_in_chunks() const {
+        return head_without_length() + "Transfer-Encoding: chunked\r\n\r\n";
     }
 
 private:
@@ -97,6 +99,17 @@ private:
         }
         size_ += static_cast<std::size_t>(got);
         return true;
+    }
+
+    std::string head_without_length() const {
+        std::istringstream lines{std::string(head())};
+        std::string text;
+        for (std::string each; std::getline(lines, each);) {
+            if (each != "\r" && !is_length(each)) {
+                text += each + "\n";
+            }
+        }
+        return text;
     }
 
     static bool is_length(const std::string& line) {
@@ -232,11 +245,40 @@ private:
             const int error = send_both(client, answer.head_with(body.size()), body.substr(half));
             return error != 0 ? error : send_all(client, body.substr(0, half));
         }
+        if (mode_ == "crumbs") {
+            return send_crumbs(client, answer,
+                               [&](std::string_view each) { return send_all(client, each); });
+        }
+        if (mode_ == "crumbs-at-once") {
+            std::string all;
+            const int error = send_crumbs(client, answer, [&](std::string_view each) {
+                all += each;
+                return 0;
+            });
+            return error != 0 ? error : send_all(client, all);
+        }
         if (mode_ == "edit") {
             std::memcpy(answer.body_bytes() + body.size() / 2 / 4096 * 4096, "edited edited edited",
                         20);
         }
         return send_all(client, answer.all());
+    }
+
+    template <typename Send>
+    static int send_crumbs(int client, const Message& answer, Send&& send) {
+        constexpr std::size_t crumbs = 40;
+        const std::string_view body = answer.body();
+        int error = send_all(client, answer.head_in_chunks());
+        for (std::size_t at = 0; at < crumbs && error == 0; ++at) {
+            for (const auto& each : {std::string_view("1\r\n"), body.substr(at, 1), line_end}) {
+                error = error != 0 ? error : send(each);
+            }
+        }
+        const std::string size = fmt::format("{:x}\r\n", body.size() - crumbs);
+        for (const auto& each : {std::string_view(size), body.substr(crumbs), last_chunk}) {
+            error = error != 0 ? error : send(each);
+        }
+        return error;
     }
 
     static int send_both(int fd, const std::string& head, std::string_view body) {
