@@ -295,18 +295,31 @@ void Run::send(Progress& progress, Dice& dice) {
     look_for_short_cut(progress, line);
 }
 
-/// A write that ends one to three bytes inside a token: unless its address tells (it was copied, or
-/// sent to another peer before) these are let go after some milliseconds, and the connection is
-/// reset when more comes (docs/architecture.md).
+/// A write that ends one to three bytes inside a token, or in framing behind them: unless its
+/// address tells (it was copied, or sent to another peer before) these are let go after some
+/// milliseconds, and the connection is reset when more comes (docs/architecture.md).
 void Run::look_for_short_cut(const Progress& progress, int line) {
-    if (progress.done() || progress.output->parts[progress.part].line < 0) {
+    if (progress.done()) {
         return;
     }
-    const Part& part = progress.output->parts[progress.part];
-    const std::uint64_t at = part.from + progress.in_part;
+    const std::vector<Part>& parts = progress.output->parts;
+    std::size_t last = progress.part;
+    std::uint64_t behind = progress.in_part;
+    while (last != 0 && (behind == 0 || parts[last].line < 0)) {
+        behind = parts[--last].size;
+    }
+    const Part& part = parts[last];
+    if (part.line < 0) {
+        return;
+    }
+    const std::uint64_t at = part.from + behind;
+    std::uint64_t framing = last == progress.part ? 0 : progress.in_part;
+    for (std::size_t i = last + 1; i < progress.part; ++i) {
+        framing += parts[i].size;
+    }
     for (const Placeholder& place : channel(part.line).reader.inspector().placeholders()) {
         if (at > place.from && at < place.from + 4) {
-            report_.blind(line, channel(line).writer.sent() - (at - place.from));
+            report_.blind(line, channel(line).writer.sent() - framing - behind);
         }
     }
 }
