@@ -15,7 +15,7 @@ using namespace guest;
 
 namespace {
 
-/// Until everything is asleep, and counted. Costs nothing: idle time passes at once under icount.
+/// Until everything is asleep, and counted.
 constexpr useconds_t pause = 50'000;
 
 ProxyConfig haproxy(int bufsize, const std::string& path) {

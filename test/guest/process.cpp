@@ -10,19 +10,12 @@
 
 #include <array>
 #include <csignal>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
 #include <stdexcept>
 
 namespace guest {
-
-const std::chrono::seconds hang_guard = [] {
-    const char* told = std::getenv("LIBRA_TEST_HANG_GUARD");
-    return std::chrono::seconds{told == nullptr ? 30 : std::strtol(told, nullptr, 10)};
-}();
-
 namespace {
 
 using Block = std::array<char, 4096>;

@@ -13,9 +13,8 @@
 
 namespace guest {
 
-/// No test asserts on time; what takes longer than this hangs. 30 s, or LIBRA_TEST_HANG_GUARD: where
-/// instructions are counted the clock leaps while the guest waits for its host.
-extern const std::chrono::seconds hang_guard;
+/// No test asserts on time; what takes longer than this hangs.
+inline constexpr std::chrono::seconds hang_guard{30};
 
 /// Calls `done` until it says yes; false after the hang guard.
 template <typename Done>
