@@ -66,10 +66,7 @@ enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 /* Do @len bytes show that those that had to be let go were a token's? */
 bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len);
 
-/*
- * Sends what was decided to send; 0 when all is gone. Never waits; with
- * tx.lock, and not with the socket locked.
- */
+/* Sends what was decided to send, see libra_send_part(); 0 when all is gone */
 int libra_held_flush(struct libra_sock *ls, int flags);
 
 #endif /* _LIBRA_HELD_H */

@@ -11,6 +11,22 @@
 #include "sock.h"
 #include "stats.h"
 
+void libra_send_begin(struct libra_sock *ls)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	ls->tx.locked = ls->overlay->lower_ops->sendmsg_locked;
+	if (ls->tx.locked)
+		lock_sock(ls->sk);
+}
+
+void libra_send_end(struct libra_sock *ls)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	if (ls->tx.locked)
+		release_sock(ls->sk);
+	ls->tx.locked = false;
+}
+
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags)
 {
@@ -24,6 +40,8 @@ int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t l
 	if (flags & MSG_MORE)
 		msg.msg_flags &= ~MSG_EOR;
 	iov_iter_truncate(&msg.msg_iter, len);
+	if (ls->tx.locked)
+		return ls->overlay->lower_ops->sendmsg_locked(ls->sk, &msg, len);
 	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
 }
 

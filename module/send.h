@@ -10,9 +10,17 @@ struct libra_sock;
 struct sock;
 
 /*
+ * Between these the socket is locked, where lower can send on a locked one: no
+ * ACK pushes the end of a part out before the next part is there. With tx.lock;
+ * nothing in between waits.
+ */
+void libra_send_begin(struct libra_sock *ls);
+void libra_send_end(struct libra_sock *ls);
+
+/*
  * One part to lower: the next @len bytes of @part, which is not advanced, or
  * bytes of ours. Bytes accepted or an error. Never waits; with tx.lock, and not
- * with the socket locked.
+ * with the socket locked but by libra_send_begin().
  */
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags);
@@ -24,7 +32,7 @@ void libra_send_copied(struct libra_sock *ls, u32 len);
  * which sk_stream_wait_memory() does for a random while. Without tx.lock.
  */
 int libra_send_wait(struct sock *sk, long *timeo, bool stuck);
-/* Lets go what MSG_MORE kept back for a part that does not come */
+/* Lets go what MSG_MORE kept back for a part that does not come; locks the socket */
 void libra_send_push(struct libra_sock *ls);
 
 #endif /* _LIBRA_SEND_H */

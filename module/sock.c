@@ -3,7 +3,7 @@
  * Locks, outermost first:
  *
  *   rx.lock or tx.lock (mutexes, never both): a direction's stream
- *     the socket's own lock, taken by lower's calls
+ *     the socket's own lock, taken by lower's calls, and around a write's parts
  *       exchanges.lock (stream.c), domain->lock (domain.c), socks_lock
  *
  * Lifetime: the attachment holds one reference, each call in flight and each

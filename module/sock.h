@@ -37,6 +37,7 @@ struct libra_rx {
 
 struct libra_tx {
 	struct mutex lock;	/* one write at a time; never held while waiting */
+	bool locked;		/* the socket, by libra_send_begin() */
 	struct libra_stream stream;
 	/* the cursor: the payload that is being sent, and how far it is */
 	struct libra_payload *cursor;

@@ -122,10 +122,7 @@ static int tx_reuse(struct libra_tx_call *call)
 	ret = libra_cursor_send(call->ls, len, flags);
 	if (ret <= 0)
 		return ret;
-	/* the last ACK may have come meanwhile: nothing would push it */
-	if (flags & ~call->flags & MSG_MORE && iov_iter_count(call->from) == len &&
-	    !READ_ONCE(tcp_sk(call->ls->sk)->packets_out))
-		libra_send_push(call->ls);
+	call->corked = flags & ~call->flags & MSG_MORE;
 	iov_iter_advance(call->from, ret);
 	libra_stream_payload(stream, ret);
 	if (tx->cursor && !libra_stream_in_payload(stream))
@@ -320,7 +317,9 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 
 	for (;;) {
 		mutex_lock(&ls->tx.lock);
+		libra_send_begin(ls);
 		ret = tx_steps(call, done);
+		libra_send_end(ls);
 		mutex_unlock(&ls->tx.lock);
 		if (ret != -EAGAIN && ret != -EINPROGRESS)
 			break;
@@ -331,7 +330,8 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 			break;
 		before = *done;
 	}
-	if (ret && *done)
+	/* no more comes now; or the last ACK has come already, and none will push it */
+	if (*done && (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out))))
 		libra_send_push(ls);
 	return ret;
 }

@@ -19,6 +19,7 @@ struct libra_tx_call {
 	struct iov_iter *from;
 	int flags;		/* for each part; the last one's MSG_MORE and MSG_EOR */
 	size_t unseen;		/* how many of its last bytes were not searched ahead */
+	bool corked;		/* its last part waits for more of the body, or an ACK */
 };
 
 /* Flags of a part of @len bytes: all but the last go out with MSG_MORE */
