@@ -255,7 +255,8 @@ static int tx_payload(struct libra_tx_call *call)
 	/* the bytes before it belong to a placeholder too */
 	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
-	if (found == LIBRA_FOUND_NONE && tx_cut_ahead(call, len))
+	/* bytes that may begin a token may as well be another marker's, cut by framing */
+	if (found != LIBRA_FOUND_MARKER && tx_cut_ahead(call, len))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (found == LIBRA_FOUND_NONE || at) {
 		if (call->domain && libra_place_cut(call->domain, call->from, at))

@@ -255,6 +255,18 @@ TEST_CASE("A token that stands for less than its placeholder is reset", "[gate]"
     stage.finish();
 }
 
+TEST_CASE("Nothing leaves before a marker that the end of a chunk cuts", "[gate]") {
+    Stage stage;
+    const Heard heard = stage.relay("cut-marker");
+    stage.expect_no_marker(heard);
+    stage.expect_reset(heard);
+    if (!libra_module::plain()) {
+        INFO(heard.body.size());
+        CHECK(std::string_view("7dd\r\n").starts_with(heard.body));
+    }
+    stage.finish();
+}
+
 TEST_CASE("A token in chunks of one byte is exact", "[gate]") {
     for (const char* mode : {"crumbs", "crumbs-at-once"}) {
         Stage stage;

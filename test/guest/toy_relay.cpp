@@ -5,6 +5,7 @@
 //   copy              as it came
 //   slice FROM TO     that range of the body, as a 206
 //   again             the answer before, out of the same memory, without asking upstream
+//   cut-marker        a slice, copied together, of which the end of a chunk cuts the first marker
 //   header            as it came, and the first 16 bytes of the body in a header
 //   token             a body of those 16 bytes and zeros
 //   swap              the second half of the body before the first
@@ -232,6 +233,9 @@ private:
             return send_both(client, answer.head_with(to_ - from_),
                              body.substr(from_, to_ - from_));
         }
+        if (mode_ == "cut-marker") {
+            return send_both(client, answer.head_in_chunks(), with_cut_marker(body));
+        }
         if (mode_ == "header") {
             return send_both(client, answer.head_with(body.size(), "X-Token: " + token + "\r\n"),
                              body);
@@ -262,6 +266,24 @@ private:
                         20);
         }
         return send_all(client, answer.all());
+    }
+
+    static std::string in_chunk(std::string_view bytes) {
+        return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+    }
+
+    /// 2000 bytes and 13 of a marker, the rest of it and all up to the next one.
+    static std::string with_cut_marker(std::string_view body) {
+        constexpr std::size_t step = 4096;
+        const std::string_view magic = body.substr(0, 4);
+        std::size_t at = step;
+        while (at + 2 * step < body.size() &&
+               (body.substr(at - step, 4) != magic || body.substr(at, 4) != magic ||
+                body.substr(at + step, 4) != magic)) {
+            ++at;
+        }
+        const std::string_view part = body.substr(at - 2000, 2000 + step + 100);
+        return in_chunk(part.substr(0, 2013)) + in_chunk(part.substr(2013)) + "0\r\n\r\n";
     }
 
     template <typename Send>
