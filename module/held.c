@@ -14,17 +14,34 @@
 #include "send.h"
 #include "sock.h"
 
-/* A false beginning, one byte in most cases, must not delay data noticeably */
-#define HELD_JIFFIES	(1 + HZ / 500)
+/*
+ * A false beginning, one byte in most cases, must not delay data noticeably.
+ * Of the first jiffy little may be left.
+ */
+#define HELD_JIFFIES	(2 + HZ / 500)
 
 static void held_arm(struct libra_sock *ls, unsigned long delay)
 {
 	refcount_inc(&ls->ref);
 	sock_hold(ls->sk);
-	if (!schedule_delayed_work(&ls->tx.held.timer, delay)) {
+	/* one that is armed already has references */
+	if (mod_delayed_work(system_wq, &ls->tx.held.timer, delay)) {
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
+}
+
+/* What is wrong with the connection is for the application's next call to learn */
+static int held_flush_unasked(struct libra_sock *ls)
+{
+	struct sock *sk = ls->sk;
+	int ret = 0;
+
+	libra_send_begin(ls);
+	if (!READ_ONCE(sk->sk_err) && !(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+		ret = libra_held_flush(ls, 0);
+	libra_send_end(ls);
+	return ret;
 }
 
 static void held_timer(struct work_struct *work)
@@ -42,11 +59,9 @@ static void held_timer(struct work_struct *work)
 		held_arm(ls, HZ / 10);
 		goto unlock;
 	}
-	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held)) {
-		held->state = LIBRA_HELD_RAW;
-		held->leaked = held->token;
-	}
-	if (held->state == LIBRA_HELD_RAW && libra_held_flush(ls, 0) == -EAGAIN)
+	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held))
+		libra_held_let_go(held);
+	if (held->state == LIBRA_HELD_RAW && held_flush_unasked(ls) == -EAGAIN)
 		held_arm(ls, HELD_JIFFIES);
 unlock:
 	mutex_unlock(&ls->tx.lock);
@@ -107,6 +122,12 @@ bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len)
 	return room;
 }
 
+void libra_held_let_go(struct libra_held *held)
+{
+	held->state = LIBRA_HELD_RAW;
+	held->leaked = held->token;
+}
+
 static enum libra_found held_look(const u8 *first, u32 have, const u8 *bytes,
 				  u32 len, struct libra_marker *marker)
 {
@@ -129,34 +150,44 @@ enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 	return held_look(held->first, held->token, bytes, len, marker);
 }
 
-bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len)
+bool libra_held_leaked(const struct libra_held *held, const u8 *bytes, u32 len)
+{
+	struct libra_marker marker;
+
+	switch (held_look(held->first, held->leaked, bytes, len, &marker)) {
+	case LIBRA_FOUND_MARKER:
+		return true;
+	case LIBRA_FOUND_CUT:
+		return held->leaked + len >= LIBRA_MARKER_SURE;
+	default:
+		return false;
+	}
+}
+
+void libra_held_gone(struct libra_held *held, const u8 *bytes, u32 len)
 {
 	struct libra_marker marker;
 	u32 have = held->leaked;
-	enum libra_found found;
 
 	held->leaked = 0;
-	if (!have)
-		return false;
-	found = held_look(held->first, have, bytes, len, &marker);
-	if (found != LIBRA_FOUND_CUT || have + len >= LIBRA_MARKER_SURE)
-		return found != LIBRA_FOUND_NONE;
-	/* these go too: what follows them tells */
+	if (held_look(held->first, have, bytes, len, &marker) != LIBRA_FOUND_CUT)
+		return;
 	memcpy(held->first + have, bytes, len);
 	held->leaked = have + len;
-	return false;
 }
 
-/* The next bytes of one kind: the cursor's payload goes out in the token's place */
+/* Of a token, bytes of one kind: the cursor's payload goes out in its place */
 static int held_send(struct libra_sock *ls, int flags)
 {
 	struct libra_held *held = &ls->tx.held;
-	bool payload = test_bit(held->sent, held->payload);
-	u32 end = payload ? find_next_zero_bit(held->payload, held->len, held->sent) :
-			    find_next_bit(held->payload, held->len, held->sent);
+	u32 end = held->len;
 
-	if (payload && held->state == LIBRA_HELD_TOKEN)
+	if (held->state == LIBRA_HELD_TOKEN && test_bit(held->sent, held->payload)) {
+		end = find_next_zero_bit(held->payload, end, held->sent);
 		return libra_cursor_send(ls, end - held->sent, flags | MSG_MORE);
+	}
+	if (held->state == LIBRA_HELD_TOKEN)
+		end = find_next_bit(held->payload, end, held->sent);
 	return libra_send_bytes(ls, held->bytes + held->sent, end - held->sent, flags);
 }
 

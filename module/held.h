@@ -51,6 +51,8 @@ void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool know
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len);
 /* Metadata that has to wait with it; false when there is no room */
 bool libra_held_metadata(struct libra_held *held, const u8 *bytes, u32 len);
+/* Nobody waits for what would tell: they go as they are, see libra_held_leaked() */
+void libra_held_let_go(struct libra_held *held);
 /* Too many bytes agree with a marker to be anything else, or their place tells */
 static inline bool libra_held_sure(const struct libra_held *held)
 {
@@ -64,7 +66,9 @@ static inline bool libra_held_sure(const struct libra_held *held)
 enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 				 u32 len, struct libra_marker *marker);
 /* Do @len bytes show that those that had to be let go were a token's? */
-bool libra_held_leaked(struct libra_held *held, const u8 *bytes, u32 len);
+bool libra_held_leaked(const struct libra_held *held, const u8 *bytes, u32 len);
+/* @len bytes more have gone, which showed nothing: what follows them may */
+void libra_held_gone(struct libra_held *held, const u8 *bytes, u32 len);
 
 /* Sends what was decided to send, see libra_send_part(); 0 when all is gone */
 int libra_held_flush(struct libra_sock *ls, int flags);

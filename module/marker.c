@@ -129,6 +129,22 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 	return found;
 }
 
+enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
+				     struct libra_marker *marker)
+{
+	u32 rest = LIBRA_MARKER_LEN - have, at;
+	u8 whole[LIBRA_MARKER_LEN];
+
+	memcpy(whole, bytes, have);
+	for (at = have; at + rest <= len; at++) {
+		memcpy(whole + have, bytes + at, rest);
+		memcpy(marker, whole, sizeof(*marker));
+		if (libra_marker_authentic(marker))
+			return LIBRA_FOUND_MARKER;
+	}
+	return len < LIBRA_FRAMING_MAX + LIBRA_MARKER_LEN ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
+}
+
 bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len)
 {
 	u8 seam[2 * (LIBRA_MARKER_LEN - 1)];

@@ -14,6 +14,8 @@
 #define LIBRA_MARKER_LEN	16
 /* Bytes of a cut marker that identify it beyond doubt: all of the magic */
 #define LIBRA_MARKER_SURE	4
+/* Framing inside a marker: a chunk's end and the next one's size line */
+#define LIBRA_FRAMING_MAX	80
 /* A marker stands at each multiple of this offset, where the page is present */
 #define LIBRA_MARKER_STEP	4096
 #define LIBRA_PAYLOAD_BITS	20
@@ -73,6 +75,13 @@ enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 					  size_t len, size_t *at,
 					  struct libra_marker *marker);
+/*
+ * A marker of which the first @have of @len bytes are a part, and the rest of it
+ * stands somewhere behind: framing lies between. LIBRA_FOUND_CUT: too few bytes
+ * follow to tell.
+ */
+enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
+				     struct libra_marker *marker);
 /* True when @bytes, after what came before, complete an authentic marker */
 bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len);
 /* The same over the next @len bytes of @iter, which is not advanced */

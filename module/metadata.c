@@ -110,7 +110,7 @@ static int metadata_hold(struct libra_tx_call *call, const u8 *bytes, u32 len,
 		return len;
 	if (libra_held_sure(held))
 		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
-	held->state = LIBRA_HELD_RAW;
+	libra_held_let_go(held);
 	return libra_held_flush(call->ls, call->flags | MSG_MORE);
 }
 

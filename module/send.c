@@ -27,6 +27,12 @@ void libra_send_end(struct libra_sock *ls)
 	ls->tx.locked = false;
 }
 
+void libra_send_relieve(struct libra_sock *ls)
+{
+	if (ls->tx.locked)
+		sk_flush_backlog(ls->sk);
+}
+
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags)
 {

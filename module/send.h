@@ -16,6 +16,8 @@ struct sock;
  */
 void libra_send_begin(struct libra_sock *ls);
 void libra_send_end(struct libra_sock *ls);
+/* ... but that ACKs are not left waiting behind a very long write */
+void libra_send_relieve(struct libra_sock *ls);
 
 /*
  * One part to lower: the next @len bytes of @part, which is not advanced, or

@@ -14,9 +14,11 @@
  * without it, so that a non-blocking write meets a blocked one as on plain TCP.
  */
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/uio.h>
 #include <net/tcp.h>
 
+#include "ahead.h"
 #include "cursor.h"
 #include "domain.h"
 #include "guard.h"
@@ -34,8 +36,18 @@
 
 /* Copied payload is searched and sent in parts of this size */
 #define PART_MAX	(128 << 10)
-/* How far behind a part is searched: a marker interval, framed in small chunks */
-#define AHEAD_MAX	(32 << 10)
+/* As many bytes as fill the packets after which TCP looks into its backlog */
+#define RELIEVE_AFTER	SZ_1M
+
+/* Bytes behind those that were held too long have gone as well */
+static void tx_gone(struct libra_tx_call *call, size_t len)
+{
+	struct iov_iter it = *call->from;
+	u8 bytes[LIBRA_MARKER_LEN];
+	u32 n = copy_from_iter(bytes, min(len, sizeof(bytes)), &it);
+
+	libra_held_gone(&call->ls->tx.held, bytes, n);
+}
 
 /* The application's own bytes */
 static int tx_copy(struct libra_tx_call *call, size_t len)
@@ -45,6 +57,8 @@ static int tx_copy(struct libra_tx_call *call, size_t len)
 	ret = libra_send_part(call->ls, call->from, len, libra_tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
+	if (unlikely(call->ls->tx.held.leaked))
+		tx_gone(call, ret);
 	libra_stream_payload(call->stream, ret);
 	libra_verify_sent(call->ls, call->from, ret);
 	iov_iter_advance(call->from, ret);
@@ -149,9 +163,21 @@ static int tx_hold(struct libra_tx_call *call, u32 len)
 	if (copy_from_iter(bytes, len, call->from) != len)
 		return -EFAULT;
 	libra_held_begin(call->ls, bytes, len, known);
+	call->corked = !(call->flags & MSG_MORE);
 	libra_stream_payload(stream, len);
 	libra_verify_sent(call->ls, &it, len);
 	return len;
+}
+
+/* What is held is no token; with @more bytes of it at hand */
+static int tx_held_refuse(struct libra_tx_call *call, u32 more)
+{
+	struct libra_held *held = &call->ls->tx.held;
+
+	if (held->known || held->token + more >= LIBRA_MARKER_SURE)
+		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	held->state = LIBRA_HELD_RAW;
+	return 0;
 }
 
 /* Do the next bytes complete what is held? */
@@ -178,6 +204,8 @@ static int tx_held_decide(struct libra_tx_call *call)
 		libra_count(LIBRA_STAT_TOKENS_CUT);
 		return 0;
 	case LIBRA_FOUND_CUT:
+		if (libra_stream_last(stream) && stream->payload_left == len)
+			return tx_held_refuse(call, len);
 		if (libra_held_more(held, bytes, len)) {
 			libra_stream_payload(stream, len);
 			libra_verify_sent(call->ls, call->from, len);
@@ -187,10 +215,7 @@ static int tx_held_decide(struct libra_tx_call *call)
 		/* nobody frames like this */
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
 	default:
-		if (libra_held_sure(held))
-			return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
-		held->state = LIBRA_HELD_RAW;
-		return 0;
+		return tx_held_refuse(call, 0);
 	}
 }
 
@@ -207,34 +232,6 @@ static bool tx_leaked(struct libra_tx_call *call)
 		    sizeof(bytes));
 	return copy_from_iter(bytes, len, &it) == len &&
 	       libra_held_leaked(held, bytes, len);
-}
-
-/*
- * A slice of a placeholder, copied and framed anew, may hold its first marker
- * behind this part. Its offset says so: from a token behind this part it would
- * be less far. (The token itself may be cut by framing, and is not found then.)
- */
-static bool tx_cut_ahead(struct libra_tx_call *call, size_t len)
-{
-	size_t left = iov_iter_count(call->from), from = len, at;
-	struct iov_iter it = *call->from;
-	struct libra_marker marker;
-	enum libra_found found;
-
-	if (left <= len)
-		return false;
-	if (left > call->unseen)
-		from = max(from, left - call->unseen);
-	if (from >= min(left, len + AHEAD_MAX))
-		return false;
-	from -= min_t(size_t, from, LIBRA_MARKER_LEN - 1);
-	iov_iter_advance(&it, from);
-	found = libra_marker_search_iter(&it, min(left, len + AHEAD_MAX) - from, &at, &marker);
-	if (found == LIBRA_FOUND_FAULT)
-		return false;
-	call->unseen = left - from - at;
-	return found == LIBRA_FOUND_MARKER &&
-	       libra_marker_offset(&marker) + len > from + at + LIBRA_MARKER_LEN;
 }
 
 static int tx_payload(struct libra_tx_call *call)
@@ -255,8 +252,8 @@ static int tx_payload(struct libra_tx_call *call)
 	/* the bytes before it belong to a placeholder too */
 	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
-	/* bytes that may begin a token may as well be another marker's, cut by framing */
-	if (found != LIBRA_FOUND_MARKER && tx_cut_ahead(call, len))
+	if (found == LIBRA_FOUND_CUT ? libra_ahead_of_cut(call, at, len) :
+	    found == LIBRA_FOUND_NONE && libra_ahead_of_part(call, len))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (found == LIBRA_FOUND_NONE || at) {
 		if (call->domain && libra_place_cut(call->domain, call->from, at))
@@ -295,6 +292,7 @@ static int tx_step(struct libra_tx_call *call)
 static int tx_steps(struct libra_tx_call *call, size_t *done)
 {
 	struct sock *sk = call->ls->sk;
+	size_t relieved = *done;
 	int ret;
 
 	while (iov_iter_count(call->from) && libra_stream_synced(call->stream)) {
@@ -306,6 +304,10 @@ static int tx_steps(struct libra_tx_call *call, size_t *done)
 		if (ret < 0)
 			return ret;
 		*done += ret;
+		if (*done - relieved >= RELIEVE_AFTER) {
+			libra_send_relieve(call->ls);
+			relieved = *done;
+		}
 	}
 	return 0;
 }
@@ -325,14 +327,15 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 		if (ret != -EAGAIN && ret != -EINPROGRESS)
 			break;
 		if (!*timeo)
-			return ret;
+			break;
+		libra_send_push(ls);
 		ret = libra_send_wait(ls->sk, timeo, *done == before);
 		if (ret)
 			break;
 		before = *done;
 	}
 	/* no more comes now; or the last ACK has come already, and none will push it */
-	if (*done && (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out))))
+	if (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out)))
 		libra_send_push(ls);
 	return ret;
 }
@@ -434,6 +437,8 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	dead = READ_ONCE(ls->reset);
 	libra_sock_finish(ls);
 	libra_sock_put(ls);
+	if (dead && !ret)
+		return -ECONNRESET;
 	if (done && !dead)
 		return done;
 	if (ret == -EPIPE && !(msg->msg_flags & MSG_NOSIGNAL))
