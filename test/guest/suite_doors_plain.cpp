@@ -254,6 +254,24 @@ TEST_CASE("A write that waits does not go on in the next connection", "[doors]")
     });
 }
 
+TEST_CASE("A reset that comes while a byte is held back is told to who reads next", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        // what a marker begins with: module/marker.c
+        const std::size_t last = body(0, 3000).find('\xf5');
+        REQUIRE(last != std::string::npos);
+        Wire& wire = scene.arm();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000"});
+        scene.expect_elided();
+        scene.send(request(3000) + body(0, 3000));
+        scene.ask({"recv 100000", fmt::format("answer 60000 {}", last + 1)});
+        wire.reset();
+        // the byte would go out now
+        ::usleep(100'000);
+        scene.ask({"recv 10", "recv 10"});
+    });
+}
+
 TEST_CASE("A socket that was connected can listen", "[doors]") {
     same_as_plain([](Scene& scene) {
         scene.arm();
