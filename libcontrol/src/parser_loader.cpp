@@ -32,7 +32,7 @@ constexpr const char* link_pin = "link";
 constexpr const char* ops_pin = "ops";
 
 /// How long the kernel may take to let an unpinned parser go.
-constexpr std::chrono::milliseconds unload_patience{2000};
+constexpr std::chrono::seconds unload_patience{30};
 
 [[noreturn]] void fail(int number, const std::string& what, std::string cure = {}) {
     ErrorKind kind = kind_of_errno(number);

@@ -26,7 +26,7 @@
 namespace libra::detail {
 namespace {
 
-constexpr std::chrono::seconds patience{10};
+constexpr std::chrono::seconds patience{30};
 constexpr int capability_bits = 64;
 
 /// All that the child needs, made ready before the fork: between fork and exec
