@@ -155,34 +155,25 @@ static __always_inline int parse_status_line(struct libra_frame *frame,
 	return next ? LIBRA_FRAME : LIBRA_GIVE_UP;
 }
 
-/* Content-Length = OWS 1*DIGIT OWS, once: no list, even of equal values */
-static __always_inline int parse_length(struct libra_frame *frame, u32 at,
-					u32 eol, struct head *head)
+/* Content-Length = 1*DIGIT, once: no list, even of equal values */
+static __always_inline int parse_length(struct libra_frame *frame,
+					const struct libra_field *field,
+					struct head *head)
 {
-	u32 end;
-
-	if (head->length >= 0)
+	if (head->length >= 0 || field->value_end - field->value > LENGTH_DIGITS)
 		return LIBRA_GIVE_UP;
-	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
-	end = bpf_libra_span(frame, at, LIBRA_CH_DIGIT);
-	if (end - at > LENGTH_DIGITS)
-		return LIBRA_GIVE_UP;
-	if (end != eol && bpf_libra_span(frame, end, LIBRA_CH_SPACE) != eol)
-		return LIBRA_GIVE_UP;
-	head->length = bpf_libra_parse_uint(frame, at, end, 10);
+	head->length = bpf_libra_parse_uint(frame, field->value, field->value_end, 10);
 	return head->length >= 0 ? LIBRA_FRAME : LIBRA_GIVE_UP;
 }
 
-/* Transfer-Encoding = OWS "chunked" OWS, once, and not in HTTP/1.0 */
-static __always_inline int parse_encoding(struct libra_frame *frame, u32 at,
-					  u32 eol, struct head *head)
+/* Transfer-Encoding = "chunked", once, and not in HTTP/1.0 */
+static __always_inline int parse_encoding(struct libra_frame *frame,
+					  const struct libra_field *field,
+					  struct head *head)
 {
-	if (head->chunked || !head->minor)
+	if (head->chunked || !head->minor || field->value_end - field->value != 7)
 		return LIBRA_GIVE_UP;
-	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
-	if (bpf_libra_match(frame, at, "chunked", LIBRA_NOCASE) != 1)
-		return LIBRA_GIVE_UP;
-	if (bpf_libra_span(frame, at + 7, LIBRA_CH_SPACE) != eol)
+	if (bpf_libra_match(frame, field->value, "chunked", LIBRA_NOCASE) != 1)
 		return LIBRA_GIVE_UP;
 	head->chunked = 1;
 	return LIBRA_FRAME;
@@ -191,90 +182,60 @@ static __always_inline int parse_encoding(struct libra_frame *frame, u32 at,
 /* Content-Type without its parameters: type "/" subtype */
 static __always_inline void label_type(struct libra_frame *frame, u32 at)
 {
-	u32 slash;
+	u32 slash = bpf_libra_span(frame, at, LIBRA_CH_TOKEN);
 
-	at = bpf_libra_span(frame, at, LIBRA_CH_SPACE);
-	slash = bpf_libra_span(frame, at, LIBRA_CH_TOKEN);
 	bpf_libra_label(frame, at, bpf_libra_span(frame, slash + 1, LIBRA_CH_TOKEN));
 }
 
 /* field-line = field-name ":" OWS field-value OWS CRLF */
-static __always_inline int parse_field(struct libra_frame *frame, u32 *at,
+static __always_inline int parse_field(struct libra_frame *frame, u32 at,
+				       const struct libra_field *field,
 				       struct head *head)
 {
-	u32 name = *at, value, eol;
-
-	value = bpf_libra_span(frame, name, LIBRA_CH_TOKEN) + 1;
-	if (value == name + 1 || bpf_libra_byte(frame, value - 1) != ':')
-		return LIBRA_GIVE_UP;
-	eol = bpf_libra_span(frame, value, LIBRA_CH_TEXT);
-	if (bpf_libra_match(frame, eol, "\r\n", 0) != 1)
-		return LIBRA_GIVE_UP;
-	*at = eol + 2;
-
-	switch (value - name) {
-	case sizeof("content-length:") - 1:
-		if (bpf_libra_match(frame, name, "content-length", LIBRA_NOCASE) == 1)
-			return parse_length(frame, value, eol, head);
-		break;
-	case sizeof("transfer-encoding:") - 1:
-		if (bpf_libra_match(frame, name, "transfer-encoding", LIBRA_NOCASE) == 1)
-			return parse_encoding(frame, value, eol, head);
-		break;
+	if (libra_field_is(field, "content-length"))
+		return parse_length(frame, field, head);
+	if (libra_field_is(field, "transfer-encoding"))
+		return parse_encoding(frame, field, head);
+	if (libra_field_is(field, "upgrade"))
+		head->upgrade = 1;
 	/* what decides, besides the length, what a proxy does with a body */
-	case sizeof("content-type:") - 1:
-		if (bpf_libra_match(frame, name, "content-type", LIBRA_NOCASE) == 1)
-			label_type(frame, value);
-		break;
-	case sizeof("content-encoding:") - 1:
-		if (bpf_libra_match(frame, name, "content-encoding", LIBRA_NOCASE) == 1)
-			bpf_libra_label(frame, value, eol);
-		break;
-	case sizeof("accept-encoding:") - 1:
-		if (bpf_libra_match(frame, name, "accept-encoding", LIBRA_NOCASE) == 1)
-			bpf_libra_label(frame, value, eol);
-		break;
-	case sizeof("upgrade:") - 1:
-		if (bpf_libra_match(frame, name, "upgrade", LIBRA_NOCASE) == 1)
-			head->upgrade = 1;
-		break;
-	case sizeof("range:") - 1:
-		if (bpf_libra_match(frame, name, "range", LIBRA_NOCASE) == 1)
-			bpf_libra_label(frame, name, value - 1);
-		break;
-	}
+	if (libra_field_is(field, "content-type"))
+		label_type(frame, field->value);
+	if (libra_field_is(field, "content-encoding") ||
+	    libra_field_is(field, "accept-encoding"))
+		bpf_libra_label(frame, field->value, field->value_end);
+	if (libra_field_is(field, "range"))
+		bpf_libra_label(frame, at, at + field->name_len);
 	return LIBRA_FRAME;
 }
 
-/*
- * *( field-line ) CRLF, from head->fields to head->end. With nothing but a whole
- * head at hand, the window cannot end inside a field.
- */
+/* *( field-line ) CRLF, from head->fields to head->end */
 static __noinline int parse_fields(struct libra_frame *frame,
 				   struct head *head)
 {
-	u32 at = head->fields, empty;
-	int i, found;
-
-	/* The CRLF that ends the line before may be the first half of the end */
-	found = bpf_libra_find(frame, at - 2, "\r\n\r\n");
-	if (found < 0)
-		return need_more(frame);
-	empty = found + 2;
-	head->end = empty + 2;
-	if (head->end > HEAD_MAX)
-		return LIBRA_GIVE_UP;
+	struct libra_field field = {};
+	u32 at = head->fields;
+	int i, next;
 
 	head->length = -1;
 	head->chunked = 0;
 	head->upgrade = 0;
 	bpf_for(i, 0, FIELDS_MAX) {
-		if (at >= empty)
+		next = bpf_libra_field(frame, at, &field);
+		if (next < 0)
+			return need_more(frame);
+		if (!next)
 			break;
-		if (parse_field(frame, &at, head) != LIBRA_FRAME)
-			return LIBRA_GIVE_UP;
+		next = parse_field(frame, at, &field, head);
+		if (next != LIBRA_FRAME)
+			return next;
+		at = field.end;
 	}
-	if (at != empty)
+	next = bpf_libra_match(frame, at, "\r\n", 0);
+	if (next < 0)
+		return need_more(frame);
+	head->end = at + 2;
+	if (!next || head->end > HEAD_MAX)
 		return LIBRA_GIVE_UP;
 	return head->chunked && head->length >= 0 ? LIBRA_GIVE_UP : LIBRA_FRAME;
 }

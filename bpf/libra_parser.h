@@ -95,6 +95,17 @@ struct libra_frame {
 	u64 state[LIBRA_STATE_WORDS];
 } __attribute__((preserve_access_index));
 
+/* A line: name ":" OWS value OWS CRLF; offsets as everywhere */
+#define LIBRA_FIELD_KEY		24
+
+struct libra_field {
+	u32 name_len;
+	u32 value;
+	u32 value_end;		/* without the space that follows the value */
+	u32 end;		/* behind the line */
+	u64 key[LIBRA_FIELD_KEY / 8];	/* for libra_field_is() */
+};
+
 struct libra_parser_ops {
 	int (*parse)(struct libra_frame *frame);
 	u32 state_version;
@@ -134,6 +145,13 @@ extern int bpf_libra_match(struct libra_frame *frame, u32 at,
 /* Offset of the first byte from `at` on that is of none of `kinds`, or avail */
 extern u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds) __ksym;
 /*
+ * 1: a whole field line is at `at`, and in `field`; 0: something else is there;
+ * -EAGAIN: the window ends too early. Names are of LIBRA_CH_TOKEN, values of
+ * LIBRA_CH_TEXT.
+ */
+extern int bpf_libra_field(struct libra_frame *frame, u32 at,
+			   struct libra_field *field) __ksym;
+/*
  * The number whose digits fill [at, end) exactly, in base 2 to 16. -EINVAL when
  * there is anything else or nothing, -ERANGE from 2^62 on
  */
@@ -146,6 +164,26 @@ extern s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
  * auto count by it. Without a label a message is never elided in mode auto.
  */
 extern void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end) __ksym;
+
+/* Has the field this name, in any case? `_name`: a constant, in lower case */
+#define libra_field_is(_field, _name)					\
+({									\
+	_Static_assert(sizeof(_name) - 1 <= LIBRA_FIELD_KEY, "name too long"); \
+	(_field)->name_len == sizeof(_name) - 1 &&			\
+	(_field)->key[0] == LIBRA_KEY(_name, 0) &&			\
+	(sizeof(_name) - 1 <= 8 || (_field)->key[1] == LIBRA_KEY(_name, 8)) && \
+	(sizeof(_name) - 1 <= 16 || (_field)->key[2] == LIBRA_KEY(_name, 16)); \
+})
+
+/* Eight characters of a name as they are in libra_field.key */
+#define LIBRA_KEY(_name, _at)						\
+	(LIBRA_KEY_BYTE(_name, (_at), 0) | LIBRA_KEY_BYTE(_name, (_at), 1) | \
+	 LIBRA_KEY_BYTE(_name, (_at), 2) | LIBRA_KEY_BYTE(_name, (_at), 3) | \
+	 LIBRA_KEY_BYTE(_name, (_at), 4) | LIBRA_KEY_BYTE(_name, (_at), 5) | \
+	 LIBRA_KEY_BYTE(_name, (_at), 6) | LIBRA_KEY_BYTE(_name, (_at), 7))
+#define LIBRA_KEY_BYTE(_name, _at, _i)					\
+	((_at) + (_i) < sizeof(_name) ?					\
+	 (u64)(u8)(_name)[(_at) + (_i) < sizeof(_name) ? (_at) + (_i) : 0] << 8 * (_i) : 0)
 
 /* Binary numbers out of a window */
 static inline u32 libra_be16(const u8 *p)

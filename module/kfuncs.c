@@ -104,6 +104,23 @@ __bpf_kfunc u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds)
 }
 
 /**
+ * bpf_libra_field() - read a field line, name ":" OWS value OWS CRLF
+ * @frame: the frame that parse() was called with
+ * @at: offset of the name
+ * @field: what was found, with 1
+ *
+ * The name is of LIBRA_CH_TOKEN, the value of LIBRA_CH_TEXT.
+ *
+ * Return: 1 when the window has a whole one at @at, 0 when something else is
+ * there, -EAGAIN when the window ends before that is known.
+ */
+__bpf_kfunc int bpf_libra_field(struct libra_frame *frame, u32 at,
+				struct libra_field *field)
+{
+	return libra_window_field(libra_run_window(frame), at, field);
+}
+
+/**
  * bpf_libra_parse_uint() - read a number written in digits
  * @frame: the frame that parse() was called with
  * @at: offset of the first digit
@@ -147,6 +164,7 @@ BTF_ID_FLAGS(func, bpf_libra_byte, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_find, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_match, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_span, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_field, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_parse_uint, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_label, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(libra_kfunc_ids)

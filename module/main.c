@@ -13,6 +13,7 @@
 #include "policy.h"
 #include "sock.h"
 #include "spill.h"
+#include "stream.h"
 #include "ulp.h"
 
 static int __init libra_init(void)
@@ -23,9 +24,12 @@ static int __init libra_init(void)
 	err = libra_overlay_init();
 	if (err)
 		return err;
-	err = libra_spill_init();
+	err = libra_stream_cache_init();
 	if (err)
 		return err;
+	err = libra_spill_init();
+	if (err)
+		goto exit_stream;
 	err = libra_domain_init();
 	if (err)
 		goto exit_spill;
@@ -56,6 +60,8 @@ exit_domain:
 	libra_domain_exit();
 exit_spill:
 	libra_spill_exit();
+exit_stream:
+	libra_stream_cache_exit();
 	return err;
 }
 
@@ -75,6 +81,7 @@ static void __exit libra_exit(void)
 	libra_spill_exit();
 	synchronize_rcu_tasks();
 	rcu_barrier();
+	libra_stream_cache_exit();
 }
 
 module_init(libra_init);

@@ -46,6 +46,26 @@ enum libra_frame_flags {
 	LIBRA_FRAME_TUNNEL = 1 << 3,	/* from here on both directions leave the protocol */
 };
 
+/* Characters of a field's name that are kept for comparison */
+#define LIBRA_FIELD_KEY		24
+
+/**
+ * struct libra_field - a line, name ":" OWS value OWS CRLF
+ * @name_len: characters of the name
+ * @value: where the value begins, as all offsets from the window's beginning
+ * @value_end: where it ends, without the space that follows it
+ * @end: behind the line
+ * @key: the name in lower case, cut off or followed by zeros; the first
+ *       character lowest
+ */
+struct libra_field {
+	u32 name_len;
+	u32 value;
+	u32 value_end;
+	u32 end;
+	u64 key[LIBRA_FIELD_KEY / 8];
+};
+
 /**
  * struct libra_frame - what a parser reads and answers
  * @avail: bytes in the window, which begins where the frame begins

@@ -35,29 +35,74 @@ void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
 	stream->version = libra_parser_version(ls->policy->parser);
 }
 
+/* ---- heads ---- */
+
+/* Nearly all of them; a constructor means that the kernel does not zero them first */
+static struct kmem_cache *stream_heads;
+
+static void stream_head_as_it_is(void *head)
+{
+}
+
+int __init libra_stream_cache_init(void)
+{
+	const unsigned int size = LIBRA_HEAD_MIN + LIBRA_WINDOW_PAD;
+
+	/* what was parsed is copied to the application from there */
+	stream_heads = kmem_cache_create_usercopy("libra_head", size, 0, SLAB_HWCACHE_ALIGN,
+						  0, size, stream_head_as_it_is);
+	return stream_heads ? 0 : -ENOMEM;
+}
+
+void libra_stream_cache_exit(void)
+{
+	kmem_cache_destroy(stream_heads);
+}
+
+static void stream_put_head(struct libra_stream *stream)
+{
+	if (stream->head_room > LIBRA_HEAD_MIN)
+		kfree(stream->head);
+	else if (stream->head)
+		kmem_cache_free(stream_heads, stream->head);
+}
+
 void libra_stream_free(struct libra_stream *stream)
 {
-	kfree(stream->head);
+	stream_put_head(stream);
 	stream->head = NULL;
 	stream->head_len = 0;
 	stream->head_room = 0;
 }
 
+/* A larger one, with what has passed */
+static bool stream_grow_head(struct libra_stream *stream, u32 room)
+{
+	u8 *head;
+
+	if (room <= LIBRA_HEAD_MIN) {
+		room = LIBRA_HEAD_MIN;
+		head = kmem_cache_alloc(stream_heads, GFP_KERNEL);
+	} else {
+		head = kmalloc(room + LIBRA_WINDOW_PAD, GFP_KERNEL);
+	}
+	if (!head)
+		return false;
+	memcpy(head, stream->head, stream->head_len);
+	stream_put_head(stream);
+	stream->head = head;
+	stream->head_room = room;
+	return true;
+}
+
 u8 *libra_stream_look(struct libra_stream *stream, u32 len)
 {
 	u32 need = stream->head_len + len;
-	u8 *head;
 
 	if (need > LIBRA_HEAD_MAX)
 		return NULL;
-	if (need > stream->head_room) {
-		need = max_t(u32, need, LIBRA_HEAD_MIN);
-		head = krealloc(stream->head, need + LIBRA_WINDOW_PAD, GFP_KERNEL);
-		if (!head)
-			return NULL;
-		stream->head = head;
-		stream->head_room = need;
-	}
+	if (need > stream->head_room && !stream_grow_head(stream, need))
+		return NULL;
 	return stream->head + stream->head_len;
 }
 

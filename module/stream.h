@@ -47,6 +47,9 @@ struct libra_stream {
 	u64 uncopied;		/* elided or reused */
 };
 
+int libra_stream_cache_init(void);
+void libra_stream_cache_exit(void);
+
 void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
 		       enum libra_side side);
 void libra_stream_free(struct libra_stream *stream);

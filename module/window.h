@@ -11,17 +11,11 @@
 
 #ifdef __KERNEL__
 #include <linux/errno.h>
-#include <linux/string.h>
-#include <linux/types.h>
+#include "parser.h"
 #else
 #include <errno.h>
-#include <stdbool.h>
-#include <string.h>
-typedef unsigned char u8;
-typedef unsigned int u32;
-typedef long long s64;
-typedef unsigned long long u64;
 #endif
+#include "words.h"
 
 /* Offsets are answered as int, errors are negative */
 #define LIBRA_WINDOW_MAX	0x7fffffff
@@ -75,63 +69,13 @@ static const u8 libra_ch[256] = {
 #undef X_
 #undef D_
 
-#define LIBRA_ONES	0x0101010101010101ULL
-
-/* Eight bytes at once, the first one lowest; @p need not be aligned */
-static inline u64 libra_word(const u8 *p)
-{
-	u64 word;
-
-	memcpy(&word, p, sizeof(word));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	word = __builtin_bswap64(word);
-#endif
-	return word;
-}
-
-/*
- * The high bit of each byte of @word that is less than @limit (up to 128). A
- * borrow can set bits behind the first such byte, never before it.
- */
-static inline u64 libra_word_less(u64 word, u8 limit)
-{
-	return (word - LIBRA_ONES * limit) & ~word & (LIBRA_ONES << 7);
-}
-
-static inline u64 libra_word_equal(u64 word, u8 byte)
-{
-	return libra_word_less(word ^ (LIBRA_ONES * byte), 1);
-}
-
-/* Which byte the lowest bit of @bits stands for */
-static inline u32 libra_word_first(u64 bits)
-{
-	return __builtin_ctzll(bits) / 8;
-}
-
-/* First @byte in [p, end), or @end. The kernel's memchr() goes byte by byte */
-static inline const u8 *libra_find_byte(const u8 *p, const u8 *end, u8 byte)
+/* First byte in [p, end) that may not be LIBRA_CH_TEXT, or near @end */
+static inline const u8 *libra_skip_text(const u8 *p, const u8 *end)
 {
 	u64 bits;
 
 	for (; end - p >= 8; p += 8) {
-		bits = libra_word_equal(libra_word(p), byte);
-		if (bits)
-			return p + libra_word_first(bits);
-	}
-	while (p < end && *p != byte)
-		p++;
-	return p;
-}
-
-/* First byte in [p, end) that may not be LIBRA_CH_TEXT, or near @end */
-static inline const u8 *libra_skip_text(const u8 *p, const u8 *end)
-{
-	u64 word, bits;
-
-	for (; end - p >= 8; p += 8) {
-		word = libra_word(p);
-		bits = libra_word_less(word, ' ') | libra_word_equal(word, 0x7f);
+		bits = libra_word_no_controls(libra_word(p)) ^ LIBRA_HIGHS;
 		if (bits)
 			return p + libra_word_first(bits);
 	}
@@ -198,20 +142,88 @@ static inline int libra_window_match(const struct libra_window *window, u32 at,
 static inline u32 libra_window_span(const struct libra_window *window, u32 at,
 				    u32 kinds)
 {
-	bool text = (kinds & LIBRA_CH_TEXT) == LIBRA_CH_TEXT;
 	const u8 *p, *end = window->data + window->len;
 
 	if (at >= window->len)
 		return window->len;
 
-	for (p = window->data + at; p < end; p++) {
-		/* Header values are the bulk of a head */
-		if (text)
-			p = libra_skip_text(p, end);
-		if (p == end || !(libra_ch[*p] & kinds))
-			break;
-	}
+	p = window->data + at;
+	/* Header values are the bulk of a head */
+	if ((kinds & LIBRA_CH_TEXT) == LIBRA_CH_TEXT)
+		p = libra_skip_text(p, end);
+	while (p < end && libra_ch[*p] & kinds)
+		p++;
 	return p - window->data;
+}
+
+static inline void libra_field_put(struct libra_field *field, u32 at, u64 bytes)
+{
+	if (at < LIBRA_FIELD_KEY)
+		field->key[at / 8] |= bytes << 8 * (at % 8);
+}
+
+/* Behind the name at @name, which is in the key then */
+static inline const u8 *libra_field_name(struct libra_field *field, const u8 *name,
+					 const u8 *end)
+{
+	u64 word, letters, fine = LIBRA_HIGHS;
+	const u8 *p = name;
+	u32 first;
+
+	memset(field->key, 0, sizeof(field->key));
+	/* most are letters with hyphens between */
+	for (; end - p >= 8 && fine == LIBRA_HIGHS; p += first) {
+		word = libra_word(p);
+		letters = libra_word_letters(word);
+		fine = letters | libra_word_exactly(word, '-');
+		word |= letters >> 2;
+		first = 8;
+		if (fine != LIBRA_HIGHS) {
+			first = libra_word_first(fine ^ LIBRA_HIGHS);
+			word &= (1ULL << 8 * first) - 1;
+		}
+		libra_field_put(field, p - name, word);
+	}
+	for (; p < end && libra_ch[*p] & LIBRA_CH_TOKEN; p++)
+		libra_field_put(field, p - name, libra_lower(*p));
+	return p;
+}
+
+/*
+ * Is a whole field line at @at? 1, 0, or -EAGAIN when the window ends before that
+ * is known.
+ */
+static inline int libra_window_field(const struct libra_window *window, u32 at,
+				     struct libra_field *field)
+{
+	const u8 *end = window->data + window->len, *name, *p, *value;
+
+	if (at >= window->len)
+		return -EAGAIN;
+	name = window->data + at;
+	p = libra_field_name(field, name, end);
+	if (p == end)
+		return -EAGAIN;
+	if (p == name || *p != ':')
+		return 0;
+	field->name_len = p - name;
+
+	for (p++; p < end && libra_ch[*p] & LIBRA_CH_SPACE; p++)
+		;
+	value = p;
+	p = libra_skip_text(p, end);
+	while (p < end && libra_ch[*p] & LIBRA_CH_TEXT)
+		p++;
+	if (end - p < 2)
+		return p == end || *p == '\r' ? -EAGAIN : 0;
+	if (p[0] != '\r' || p[1] != '\n')
+		return 0;
+	field->end = p + 2 - window->data;
+	while (p > value && libra_ch[p[-1]] & LIBRA_CH_SPACE)
+		p--;
+	field->value = value - window->data;
+	field->value_end = p - window->data;
+	return 1;
 }
 
 /* A digit's value, 16 for everything else */

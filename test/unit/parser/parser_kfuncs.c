@@ -37,6 +37,10 @@ u32 bpf_libra_span(struct libra_frame* frame, u32 at, u32 kinds) {
     return libra_window_span(window_of(frame), at, kinds);
 }
 
+int bpf_libra_field(struct libra_frame* frame, u32 at, struct libra_field* field) {
+    return libra_window_field(window_of(frame), at, field);
+}
+
 s64 bpf_libra_parse_uint(struct libra_frame* frame, u32 at, u32 end, u32 base) {
     return libra_window_parse_uint(window_of(frame), at, end, base);
 }

@@ -47,6 +47,41 @@ s64 parse_all(const std::string& bytes, u32 base) {
     return parse_uint(bytes, 0, static_cast<u32>(bytes.size()), base);
 }
 
+int field(const std::string& bytes, u32 at, libra_field& found) {
+    return libra_window_field(Window(bytes), at, &found);
+}
+
+// Byte by byte, as RFC 9112 has it
+int field_line(const std::string& bytes, std::size_t at, std::string& name, std::string& value) {
+    const auto is = [&](std::size_t i, u32 kinds) {
+        return (libra_ch[static_cast<u8>(bytes[i])] & kinds) != 0;
+    };
+    std::size_t p = at;
+    while (p < bytes.size() && is(p, LIBRA_CH_TOKEN))
+        p++;
+    if (p >= bytes.size())
+        return -EAGAIN;
+    if (p == at || bytes[p] != ':')
+        return 0;
+    name = bytes.substr(at, p - at);
+    std::size_t from = ++p;
+    while (p < bytes.size() && is(p, LIBRA_CH_TEXT))
+        p++;
+    std::size_t to = p;
+    if (p == bytes.size())
+        return -EAGAIN;
+    if (bytes[p] != '\r' || (p + 1 < bytes.size() && bytes[p + 1] != '\n'))
+        return 0;
+    if (p + 1 == bytes.size())
+        return -EAGAIN;
+    while (from < to && is(from, LIBRA_CH_SPACE))
+        from++;
+    while (from < to && is(to - 1, LIBRA_CH_SPACE))
+        to--;
+    value = bytes.substr(from, to - from);
+    return 1;
+}
+
 } // namespace
 
 TEST_CASE("window: kinds of bytes", "[parser][window]") {
@@ -163,4 +198,40 @@ TEST_CASE("window: parse_uint", "[parser][window]") {
     CHECK(parse_uint("12", 1, 0, 10) == -EINVAL);
     CHECK(parse_uint("12", 0, 3, 10) == -EINVAL);
     CHECK(parse_uint("12", ~0u, ~0u, 10) == -EINVAL);
+}
+
+TEST_CASE("window: field agrees with one byte at a time", "[parser][window]") {
+    const std::string some = "aZ-:: \t\r\n\r\n\x80\x7f@[`{";
+    std::mt19937 random(3);
+    int whole = 0;
+
+    for (int round = 0; round < 200000; round++) {
+        std::string bytes(random() % 60, '\0');
+        for (char& c : bytes)
+            c = static_cast<char>(random() % 8 ? 'A' + random() % 58
+                                               : some[random() % some.size()]);
+        if (random() % 2)
+            bytes += "\r\n";
+        const u32 at = random() % 4;
+        std::string name, value;
+        libra_field found = {};
+        const int expected = field_line(bytes, at, name, value);
+
+        REQUIRE(field(bytes, at, found) == expected);
+        if (expected != 1)
+            continue;
+        whole++;
+        REQUIRE(found.name_len == name.size());
+        REQUIRE(bytes.substr(found.value, found.value_end - found.value) == value);
+        REQUIRE(bytes.substr(found.end - 2, 2) == "\r\n");
+        std::string key(LIBRA_FIELD_KEY, '\0');
+        for (std::size_t i = 0; i < key.size() && i < name.size(); i++)
+            key[i] = static_cast<char>(std::tolower(name[i]));
+        REQUIRE(std::string(reinterpret_cast<const char*>(found.key), sizeof(found.key)) == key);
+    }
+    CHECK(whole > 1000);
+    libra_field found = {};
+    CHECK(field("a:b\r\n", ~0u, found) == -EAGAIN);
+    CHECK(field("a:\r\n", 0, found) == 1);
+    CHECK(found.value == found.value_end);
 }
