@@ -19,16 +19,21 @@ void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
 	tx->cursor_moves = READ_ONCE(payload->moves);
 }
 
-void libra_cursor_drop(struct libra_tx *tx)
+static void cursor_put(struct libra_tx *tx)
 {
 	struct libra_payload *payload = tx->cursor;
 
-	lockdep_assert_held(&tx->lock);
-	if (!payload)
-		return;
 	tx->cursor = NULL;
-	libra_payload_sent(payload, tx->cursor_off == payload->len);
 	libra_payload_put(payload);
+}
+
+void libra_cursor_drop(struct libra_tx *tx)
+{
+	lockdep_assert_held(&tx->lock);
+	if (!tx->cursor)
+		return;
+	libra_payload_sent(tx->cursor, false);
+	cursor_put(tx);
 }
 
 /* To the segment of cursor_off; from the first one when the pages are others now */
@@ -56,7 +61,17 @@ static int cursor_part(struct libra_sock *ls, u32 len, int flags)
 		      payload->nr_segs - tx->cursor_seg,
 		      payload->len - tx->cursor_seg_off);
 	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
-	return libra_send_part(ls, &part, len, flags | MSG_SPLICE_PAGES);
+	return libra_send_pages(ls, &part, len, flags);
+}
+
+static void cursor_advance(struct libra_sock *ls, u32 len)
+{
+	struct libra_tx *tx = &ls->tx;
+
+	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + len);
+	libra_count_add(LIBRA_STAT_TX_REUSED, len);
+	trace_libra_reuse(ls, tx->cursor->id, tx->cursor_off, len);
+	tx->cursor_off += len;
 }
 
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
@@ -73,14 +88,13 @@ int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
 	if (ret)
 		return ret;
 	ret = cursor_part(ls, len, flags);
-	libra_spill_release(payload);
-	if (ret <= 0)
-		return ret;
-	WRITE_ONCE(tx->stream.uncopied, tx->stream.uncopied + ret);
-	libra_count_add(LIBRA_STAT_TX_REUSED, ret);
-	trace_libra_reuse(ls, payload->id, tx->cursor_off, ret);
-	tx->cursor_off += ret;
+	if (ret > 0)
+		cursor_advance(ls, ret);
+	/* before its pages may move out: what is sent is kept where it is */
 	if (tx->cursor_off == payload->len)
-		libra_cursor_drop(tx);
+		libra_payload_sent(payload, true);
+	libra_spill_release(payload);
+	if (tx->cursor_off == payload->len)
+		cursor_put(tx);
 	return ret;
 }

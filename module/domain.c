@@ -40,7 +40,7 @@ struct libra_limits libra_limits = {
 	.total = 256 << 20,
 	.domain = 64 << 20,
 	.user = 128 << 20,
-	.sent = 1 << 20,
+	.sent = 2 << 20,
 	.spill = 64 << 20,
 };
 

@@ -67,7 +67,7 @@ struct libra_domain {
 	struct list_head live;		/* payload objects not yet sent, oldest first */
 	struct list_head spilled;	/* of those not yet sent, with their bytes in files */
 	struct list_head sent;		/* payload objects kept for retries, oldest first */
-	size_t sent_charge;
+	size_t sent_bytes;	/* of payload, however much its pages hold */
 	u64 next_id;
 	u64 end_id;
 	unsigned int nr_live;		/* and spilled */

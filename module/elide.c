@@ -6,11 +6,12 @@
  * happens with rx.lock held and the socket locked.
  */
 #include <linux/skbuff.h>
-#include <linux/uaccess.h>
 
 #include "domain.h"
 #include "elide.h"
 #include "payload.h"
+#include "place.h"
+#include "placeholder.h"
 #include "policy.h"
 #include "retain.h"
 #include "sock.h"
@@ -20,42 +21,6 @@
 
 /* Less of a read than this is not worth a payload object */
 #define SHARE_MIN	1024
-/* Room for the token and the marker at the end */
-#define PLACE_MIN	(2 * LIBRA_MARKER_LEN)
-
-static bool elide_put_marker(const struct iov_iter *place,
-			     const struct libra_payload *payload, u32 at, u32 offset)
-{
-	struct iov_iter it = *place;
-	struct libra_marker marker;
-
-	libra_payload_marker(payload, offset, &marker);
-	iov_iter_advance(&it, at);
-	return copy_to_iter(&marker, sizeof(marker), &it) == sizeof(marker);
-}
-
-/*
- * Markers in between, where the page is present: a slice from the middle is
- * then seen on its way out. Pages that nobody has touched stay so, and two in
- * a row mean that this buffer is such a one.
- */
-static void elide_put_steps(struct libra_payload *payload, const struct iov_iter *place)
-{
-	u32 at, absent = 0;
-
-	for (at = LIBRA_MARKER_STEP; at + PLACE_MIN <= payload->len && absent < 2;
-	     at += LIBRA_MARKER_STEP) {
-		pagefault_disable();
-		if (elide_put_marker(place, payload, at, at)) {
-			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
-			absent = 0;
-		} else {
-			absent++;
-		}
-		pagefault_enable();
-	}
-}
-
 static int elide_refuse(struct libra_rx_call *call, enum libra_reason reason)
 {
 	libra_count_fallback(reason);
@@ -122,9 +87,8 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	payload->class = call->stream->verify ? call->stream->verify->elides : NULL;
 	elide_announce(call);
 	/* both ends now: when they cannot be written nothing is lost yet */
-	if (!elide_put_marker(call->to, payload, 0, 0) ||
-	    !elide_put_marker(call->to, payload, share - LIBRA_MARKER_LEN,
-			   share - LIBRA_MARKER_LEN)) {
+	if (!libra_placeholder_mark(payload, call->to, 0) ||
+	    !libra_placeholder_mark(payload, call->to, share - LIBRA_MARKER_LEN)) {
 		elide_forget(payload);
 		call->elide = false;
 		return elide_refuse(call, LIBRA_REASON_FAULT);
@@ -158,12 +122,12 @@ static void elide_publish(struct libra_rx_call *call, struct libra_payload *payl
 	u32 end = payload->len - LIBRA_MARKER_LEN;
 
 	if (payload->len != call->planned &&
-	    !elide_put_marker(&call->place, payload, end, end)) {
+	    !libra_placeholder_mark(payload, &call->place, end)) {
 		libra_payload_drop(payload);
 		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
 		return;
 	}
-	elide_put_steps(payload, &call->place);
+	libra_placeholder_mark_steps(payload, &call->place);
 	iov_iter_advance(call->to, payload->len);
 	stream->tail.len = 0;
 	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);
@@ -179,7 +143,8 @@ void libra_elide_close(struct libra_rx_call *call)
 	struct libra_payload *payload = call->payload;
 
 	call->payload = NULL;
-	if (payload->len < PLACE_MIN) {
+	libra_retain_end(payload);
+	if (payload->len < LIBRA_PLACEHOLDER_MIN) {
 		elide_copy_out(call, payload);
 		libra_payload_drop(payload);
 	} else {

@@ -49,9 +49,11 @@ void libra_finish_send(struct libra_sock *ls)
 	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held) &&
 	    (open_end || !ls->domain || !libra_payload_any_live(ls->domain)))
 		held->state = LIBRA_HELD_RAW;
-	if (finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
-	    held->state == LIBRA_HELD_TOKEN ||
-	    (held->state == LIBRA_HELD_RAW && finish_held(ls)))
+	/* on a connection that is broken nothing looks whole */
+	if (READ_ONCE(ls->sk->sk_state) != TCP_CLOSE &&
+	    (finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
+	     held->state == LIBRA_HELD_TOKEN ||
+	     (held->state == LIBRA_HELD_RAW && finish_held(ls))))
 		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
 	held->state = LIBRA_HELD_NONE;
 	mutex_unlock(&ls->tx.lock);

@@ -65,8 +65,8 @@ int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 {
 	struct libra_stream *stream = &ls->tx.stream;
 	struct iov_iter from = msg->msg_iter;
+	int flags = msg->msg_flags, ret;
 	bool marker = false;
-	int ret;
 
 	if (READ_ONCE(libra_ever_elided)) {
 		mutex_lock(&ls->tx.lock);
@@ -75,7 +75,10 @@ int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 	}
 	if (marker || (domain && libra_place_cut(domain, &from, iov_iter_count(&from))))
 		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
+	/* a signal is for the whole write, see libra_sendmsg() */
+	msg->msg_flags |= MSG_NOSIGNAL;
 	ret = ls->overlay->lower->sendmsg(ls->sk, msg, msg_data_left(msg));
+	msg->msg_flags = flags;
 	if (ret <= 0)
 		return ret;
 	mutex_lock(&ls->tx.lock);

@@ -8,6 +8,7 @@
 #include <linux/jiffies.h>
 #include <linux/string.h>
 #include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "cursor.h"
 #include "held.h"
@@ -35,10 +36,15 @@ static void held_arm(struct libra_sock *ls, unsigned long delay)
 static int held_flush_unasked(struct libra_sock *ls)
 {
 	struct sock *sk = ls->sk;
-	int ret = 0;
+	int ret;
 
 	libra_send_begin(ls);
-	if (!READ_ONCE(sk->sk_err) && !(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+	if (READ_ONCE(sk->sk_state) == TCP_CLOSE ||
+	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		ret = 0;
+	else if (READ_ONCE(sk->sk_err))
+		ret = -EAGAIN;	/* one that the connection outlives */
+	else
 		ret = libra_held_flush(ls, 0);
 	libra_send_end(ls);
 	return ret;
@@ -53,6 +59,9 @@ static void held_timer(struct work_struct *work)
 
 	mutex_lock(&ls->tx.lock);
 	if (held->finished || held->state == LIBRA_HELD_NONE)
+		goto unlock;
+	/* waited for the lock, and other bytes are held by now: with a timer of their own */
+	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, held->due))
 		goto unlock;
 	/* while there is no room nobody waits for these bytes */
 	if (!sk_stream_memory_free(sk)) {
@@ -97,6 +106,7 @@ void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool know
 	bitmap_zero(held->payload, LIBRA_HELD_MAX);
 	held->state = LIBRA_HELD_WAIT;
 	libra_held_more(held, bytes, len);
+	held->due = jiffies + HELD_JIFFIES;
 	held_arm(ls, HELD_JIFFIES);
 }
 

@@ -16,7 +16,7 @@
 struct libra_sock;
 
 /* A token in chunks of one byte: each with its end and the next one's size line */
-#define LIBRA_HELD_MAX		96
+#define LIBRA_HELD_MAX		192
 
 enum libra_held_state {
 	LIBRA_HELD_NONE,
@@ -37,6 +37,7 @@ struct libra_held {
 	u8 first[LIBRA_MARKER_LEN];
 	u8 bytes[LIBRA_HELD_MAX];
 	DECLARE_BITMAP(payload, LIBRA_HELD_MAX);	/* bytes[] that are not metadata */
+	unsigned long due;	/* jiffies: until then more bytes may tell */
 	struct delayed_work timer;
 };
 

@@ -1,118 +1,232 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <linux/bvec.h>
+#include <linux/hash.h>
+#include <linux/highmem.h>
 #include <linux/random.h>
 #include <linux/siphash.h>
 #include <linux/string.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
 #include <linux/unaligned.h>
-#include <asm/word-at-a-time.h>
 
 #include "marker.h"
+#include "words.h"
 
 /*
- * The first byte is one that UTF-8 text never has, and none of the others is
- * equal to it: a search that fails inside the magic can go on behind it.
+ * One that UTF-8 text never has. It stands before each byte of what a marker
+ * says, and is none of those of the magic.
  */
-#define MARKER_FIRST_BYTE	0xf5
+#define MARKER_BYTE		0xf5
+#define MARKER_BYTES		(0x0001000100010001ULL * MARKER_BYTE)
+#define MARKER_BYTES_MASK	0x00ff00ff00ff00ffULL
+#define MARKER_MAGIC_LEN	sizeof_field(struct libra_marker, magic)
+
+/* Around samples that may be a marker's, or near an end, each byte is looked at */
+#define MARKER_NEAR		(3 * LIBRA_MARKER_LEN)
 
 bool libra_ever_elided __read_mostly;
 
-static u32 marker_magic __ro_after_init;
+static __le64 marker_magic __ro_after_init;
 static siphash_key_t marker_key __ro_after_init;
 
-static u32 marker_auth(u64 body)
+static __le64 marker_spread(u32 bytes)
 {
-	return (u32)siphash_1u64(body, &marker_key);
+	u64 word = bytes;
+
+	word = (word | word << 16) & 0x0000ffff0000ffffULL;
+	word = (word | word << 8) & MARKER_BYTES_MASK;
+	return cpu_to_le64(word << 8 | MARKER_BYTES);
+}
+
+static u32 marker_gather(__le64 spread)
+{
+	u64 word = le64_to_cpu(spread) >> 8 & MARKER_BYTES_MASK;
+
+	word = (word | word >> 8) & 0x0000ffff0000ffffULL;
+	return word | word >> 16;
+}
+
+static u64 marker_body(const struct libra_marker *marker)
+{
+	return (u64)marker_gather(marker->body[1]) << 32 | marker_gather(marker->body[0]);
+}
+
+u64 libra_marker_secret(u64 id)
+{
+	return siphash_1u64(id, &marker_key);
+}
+
+/*
+ * One hash for a payload, not for each of its markers: who has seen one of them
+ * gains nothing by making another.
+ */
+static u32 marker_auth(u64 secret, u32 offset)
+{
+	return ((secret ^ offset) * GOLDEN_RATIO_64) >> 32;
 }
 
 void __init libra_marker_init(void)
 {
-	u8 magic[LIBRA_MARKER_SURE] = { MARKER_FIRST_BYTE };
+	u8 magic[sizeof(u32)];
 	int i;
 
-	for (i = 1; i < LIBRA_MARKER_SURE; i++) {
+	for (i = 0; i < sizeof(magic); i++) {
 		do {
 			magic[i] = get_random_u8();
-		} while (magic[i] == MARKER_FIRST_BYTE);
+		} while (magic[i] == MARKER_BYTE);
 	}
-	memcpy(&marker_magic, magic, sizeof(marker_magic));
+	marker_magic = marker_spread(get_unaligned((const u32 *)magic));
 	get_random_bytes(&marker_key, sizeof(marker_key));
 }
 
-void libra_marker_make(struct libra_marker *marker, u64 id, u32 offset)
+void libra_marker_make(struct libra_marker *marker, u64 id, u64 secret, u32 offset)
 {
+	u64 body = id << LIBRA_PAYLOAD_BITS | offset;
+
 	marker->magic = marker_magic;
-	marker->body = id << LIBRA_PAYLOAD_BITS | offset;
-	marker->auth = marker_auth(marker->body);
+	marker->auth = marker_spread(marker_auth(secret, offset));
+	marker->body[0] = marker_spread(lower_32_bits(body));
+	marker->body[1] = marker_spread(upper_32_bits(body));
+}
+
+u64 libra_marker_id(const struct libra_marker *marker)
+{
+	return marker_body(marker) >> LIBRA_PAYLOAD_BITS;
+}
+
+u32 libra_marker_offset(const struct libra_marker *marker)
+{
+	return marker_body(marker) & (LIBRA_PAYLOAD_MAX - 1);
+}
+
+bool libra_marker_equal(const struct libra_marker *one, const struct libra_marker *other)
+{
+	return one->magic == other->magic && one->auth == other->auth &&
+	       one->body[0] == other->body[0] && one->body[1] == other->body[1];
 }
 
 bool libra_marker_authentic(const struct libra_marker *marker)
 {
-	return marker->magic == marker_magic &&
-	       marker->auth == marker_auth(marker->body);
+	const __le64 mask = cpu_to_le64(MARKER_BYTES_MASK), bytes = cpu_to_le64(MARKER_BYTES);
+	u64 secret;
+
+	if (marker->magic != marker_magic || (marker->auth & mask) != bytes ||
+	    (marker->body[0] & marker->body[1] & mask) != bytes ||
+	    ((marker->body[0] | marker->body[1]) & mask) != bytes)
+		return false;
+	secret = libra_marker_secret(libra_marker_id(marker));
+	return marker_gather(marker->auth) == marker_auth(secret, libra_marker_offset(marker));
 }
 
 u32 libra_marker_prefix(const u8 *bytes, u32 len)
 {
-	u32 n = min_t(u32, len, LIBRA_MARKER_SURE);
+	u32 i;
 
-	if (memcmp(bytes, &marker_magic, n))
+	if (memcmp(bytes, &marker_magic, min(len, MARKER_MAGIC_LEN)))
 		return 0;
-	return min_t(u32, len, LIBRA_MARKER_LEN);
+	len = min_t(u32, len, LIBRA_MARKER_LEN);
+	for (i = MARKER_MAGIC_LEN; i < len; i += 2) {
+		if (bytes[i] != MARKER_BYTE)
+			return 0;
+	}
+	return len;
 }
 
-/* memchr() for MARKER_FIRST_BYTE, a word at a time: every copied byte passes */
-static const u8 *marker_candidate(const u8 *p, const u8 *end)
+/* ---- search ---- */
+
+/* libra_samples_pass() for user memory; what cannot be read is not passed */
+static size_t marker_pass_user(const u8 __user *p, size_t len)
 {
-	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
-	unsigned long bits;
+	const u8 __user *at = p, *end = p + len;
+	u64 a, b, c, d;
 
-	for (; p + sizeof(long) <= end; p += sizeof(long)) {
-		unsigned long word = get_unaligned((const unsigned long *)p) ^
-				     REPEAT_BYTE(MARKER_FIRST_BYTE);
-
-		if (has_zero(word, &bits, &constants))
+	if (!user_read_access_begin(p, len))
+		return 0;
+	for (; end - at >= LIBRA_SAMPLES_SPAN; at += LIBRA_SAMPLES_SPAN) {
+		unsafe_get_user(a, (const u64 __user *)at, fault);
+		unsafe_get_user(b, (const u64 __user *)(at + 32), fault);
+		unsafe_get_user(c, (const u64 __user *)(at + 64), fault);
+		unsafe_get_user(d, (const u64 __user *)(at + 96), fault);
+		if (libra_words_sample(a, b, c, d, MARKER_BYTE))
 			break;
 	}
-	for (; p < end; p++)
-		if (*p == MARKER_FIRST_BYTE)
+fault:
+	user_read_access_end();
+	return at > p ? at - p - LIBRA_SAMPLES_UNSEEN : 0;
+}
+
+/* The next place where a marker may begin, or @end; up to @near samples tell no more */
+static const u8 *marker_next(const u8 *p, const u8 *end, const u8 **near)
+{
+	for (;;) {
+		p = libra_find_high_byte(p, *near, MARKER_BYTE);
+		if (p < *near || p == end)
 			return p;
-	return NULL;
+		p += libra_samples_pass(p, end, MARKER_BYTE);
+		*near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
+	}
 }
 
 enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 				     struct libra_marker *marker)
 {
-	const u8 *end = bytes + len, *p = bytes;
+	const u8 *end = bytes + len, *p = bytes, *near = bytes;
 
-	while ((p = marker_candidate(p, end))) {
-		u32 n = libra_marker_prefix(p, end - p);
-
+	for (; (p = marker_next(p, end, &near)) < end; p++) {
 		*at = p - bytes;
-		if (n == LIBRA_MARKER_LEN) {
+		if (end - p < LIBRA_MARKER_LEN) {
+			if (libra_marker_prefix(p, end - p))
+				return LIBRA_FOUND_CUT;
+		} else if (get_unaligned((const __le64 *)p) == marker_magic) {
 			memcpy(marker, p, sizeof(*marker));
 			if (libra_marker_authentic(marker))
 				return LIBRA_FOUND_MARKER;
-		} else if (n) {
-			return LIBRA_FOUND_CUT;
 		}
-		p++;
 	}
 	*at = len;
 	return LIBRA_FOUND_NONE;
+}
+
+/* Of the next bytes of @iter, what lies in one piece: how many are passed? */
+static size_t marker_pass_iter(const struct iov_iter *iter, size_t len)
+{
+	const struct bio_vec *bvec;
+	size_t offset, passed;
+	const u8 *bytes;
+
+	if (iter_is_ubuf(iter))
+		return marker_pass_user(iter->ubuf + iter->iov_offset, len);
+	if (iter_is_iovec(iter))
+		return marker_pass_user(iter_iov_addr(iter), min(len, iter_iov_len(iter)));
+	if (!iov_iter_is_bvec(iter))
+		return 0;
+	bvec = iter->bvec;
+	offset = bvec->bv_offset + iter->iov_offset;
+	len = min3(len, bvec->bv_len - iter->iov_offset, PAGE_SIZE - offset_in_page(offset));
+	bytes = kmap_local_page(bvec->bv_page + offset / PAGE_SIZE) + offset_in_page(offset);
+	passed = libra_samples_pass(bytes, bytes + len, MARKER_BYTE);
+	kunmap_local(bytes);
+	return passed;
 }
 
 enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 					  size_t len, size_t *at,
 					  struct libra_marker *marker)
 {
-	u8 buf[LIBRA_MARKER_LEN - 1 + 512];
+	u8 buf[LIBRA_MARKER_LEN - 1 + MARKER_NEAR];
 	struct iov_iter it = *iter;
 	enum libra_found found = LIBRA_FOUND_NONE;
-	size_t base = 0;
-	u32 kept = 0, where = 0;
+	size_t base = 0, passed;
+	u32 kept = 0, where = 0, n;
 
 	while (len) {
-		u32 n = min_t(size_t, len, sizeof(buf) - kept);
-
+		if (!kept) {
+			passed = marker_pass_iter(&it, len);
+			iov_iter_advance(&it, passed);
+			base += passed;
+			len -= passed;
+		}
+		n = min_t(size_t, len, sizeof(buf) - kept);
 		if (copy_from_iter(buf + kept, n, &it) != n)
 			return LIBRA_FOUND_FAULT;
 		len -= n;
@@ -145,49 +259,61 @@ enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
 	return len < LIBRA_FRAMING_MAX + LIBRA_MARKER_LEN ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
 }
 
-bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len)
+/* Does a marker lie across what came before and the first @len bytes of what comes? */
+static bool tail_seam(const struct libra_tail *tail, const u8 *bytes, u32 len)
 {
 	u8 seam[2 * (LIBRA_MARKER_LEN - 1)];
-	u32 head = min_t(u32, len, LIBRA_MARKER_LEN - 1);
 	struct libra_marker marker;
-	u32 at, keep;
+	u32 at;
 
+	if (!tail->len)
+		return false;
 	memcpy(seam, tail->bytes, tail->len);
-	memcpy(seam + tail->len, bytes, head);
-	if (libra_marker_search(seam, tail->len + head, &at, &marker) ==
-	    LIBRA_FOUND_MARKER)
-		return true;
-	if (len > head &&
+	memcpy(seam + tail->len, bytes, len);
+	return libra_marker_search(seam, tail->len + len, &at, &marker) == LIBRA_FOUND_MARKER;
+}
+
+/* The last @len bytes that came, or as many as matter */
+static void tail_keep(struct libra_tail *tail, const u8 *bytes, u32 len)
+{
+	u32 keep = min_t(u32, tail->len, sizeof(tail->bytes) - len);
+
+	memmove(tail->bytes, tail->bytes + tail->len - keep, keep);
+	memcpy(tail->bytes + keep, bytes, len);
+	tail->len = keep + len;
+}
+
+bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len)
+{
+	u32 near = min_t(u32, len, sizeof(tail->bytes)), at;
+	struct libra_marker marker;
+
+	if (tail_seam(tail, bytes, near) ||
 	    libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
 		return true;
-	if (len >= sizeof(tail->bytes)) {
-		tail->len = sizeof(tail->bytes);
-		memcpy(tail->bytes, bytes + len - tail->len, tail->len);
-	} else {
-		keep = min_t(u32, tail->len, sizeof(tail->bytes) - len);
-		memmove(tail->bytes, tail->bytes + tail->len - keep, keep);
-		memcpy(tail->bytes + keep, bytes, len);
-		tail->len = keep + len;
-	}
+	tail_keep(tail, bytes + len - near, near);
 	return false;
 }
 
 bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter,
 			    size_t len)
 {
-	struct iov_iter it = *iter;
-	u8 buf[512];
+	u32 near = min_t(size_t, len, sizeof(tail->bytes));
+	struct iov_iter all = *iter, it;
+	u8 bytes[sizeof(tail->bytes)];
+	struct libra_marker marker;
+	size_t at;
 
 	/* what was just read into the buffer is looked at too */
-	it.data_source = true;
-	while (len) {
-		u32 n = min_t(size_t, len, sizeof(buf));
-
-		if (copy_from_iter(buf, n, &it) != n)
-			return false;
-		if (libra_tail_search(tail, buf, n))
-			return true;
-		len -= n;
-	}
+	all.data_source = true;
+	it = all;
+	if (copy_from_iter(bytes, near, &it) != near)
+		return false;
+	if (tail_seam(tail, bytes, near) ||
+	    libra_marker_search_iter(&all, len, &at, &marker) == LIBRA_FOUND_MARKER)
+		return true;
+	iov_iter_advance(&all, len - near);
+	if (copy_from_iter(bytes, near, &all) == near)
+		tail_keep(tail, bytes, near);
 	return false;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Markers: 16 bytes that stand in a placeholder and name the payload that was
+ * Markers: 32 bytes that stand in a placeholder and name the payload that was
  * left out of it. A marker is only believed when its authentication fits, so
  * nobody who has not seen one can make one; the key never leaves the module.
+ *
+ * Each second byte of a marker is the same. That is for the search, which every
+ * byte that is copied goes through: it needs to look at one in four only, see
+ * libra_words_sample().
  */
 #ifndef _LIBRA_MARKER_H
 #define _LIBRA_MARKER_H
@@ -11,8 +15,8 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
-#define LIBRA_MARKER_LEN	16
-/* Bytes of a cut marker that identify it beyond doubt: all of the magic */
+#define LIBRA_MARKER_LEN	32
+/* Bytes of a cut marker that identify it beyond doubt */
 #define LIBRA_MARKER_SURE	4
 /* Framing inside a marker: a chunk's end and the next one's size line */
 #define LIBRA_FRAMING_MAX	80
@@ -22,22 +26,16 @@
 /* Bytes of payload that one object holds at most: offsets fit in a marker */
 #define LIBRA_PAYLOAD_MAX	BIT(LIBRA_PAYLOAD_BITS)
 
-/* On the user's pages, read back as it was written */
+/* On the user's pages: bytes of each word are in the order of memory */
 struct libra_marker {
-	u32 magic;
-	u32 auth;
-	u64 body;	/* payload id << LIBRA_PAYLOAD_BITS | offset */
+	__le64 magic;
+	__le64 auth;
+	__le64 body[2];	/* payload id << LIBRA_PAYLOAD_BITS | offset, the lower half first */
 };
 
-static inline u64 libra_marker_id(const struct libra_marker *marker)
-{
-	return marker->body >> LIBRA_PAYLOAD_BITS;
-}
-
-static inline u32 libra_marker_offset(const struct libra_marker *marker)
-{
-	return marker->body & (LIBRA_PAYLOAD_MAX - 1);
-}
+u64 libra_marker_id(const struct libra_marker *marker);
+u32 libra_marker_offset(const struct libra_marker *marker);
+bool libra_marker_equal(const struct libra_marker *one, const struct libra_marker *other);
 
 /* What a search met first */
 enum libra_found {
@@ -60,7 +58,9 @@ struct libra_tail {
 extern bool libra_ever_elided;
 
 void libra_marker_init(void);
-void libra_marker_make(struct libra_marker *marker, u64 id, u32 offset);
+/* What the markers of a payload are authenticated with; never leaves the module */
+u64 libra_marker_secret(u64 id);
+void libra_marker_make(struct libra_marker *marker, u64 id, u64 secret, u32 offset);
 bool libra_marker_authentic(const struct libra_marker *marker);
 /* How many of @len bytes agree with the beginning of any marker */
 u32 libra_marker_prefix(const u8 *bytes, u32 len);

@@ -106,8 +106,10 @@ static int metadata_hold(struct libra_tx_call *call, const u8 *bytes, u32 len,
 	struct libra_held *held = &call->ls->tx.held;
 	bool ends = frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len;
 
-	if (!ends && libra_held_metadata(held, bytes, len))
+	if (!ends && libra_held_metadata(held, bytes, len)) {
+		call->corked = !(call->flags & MSG_MORE);
 		return len;
+	}
 	if (libra_held_sure(held))
 		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
 	libra_held_let_go(held);

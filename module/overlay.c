@@ -109,7 +109,8 @@ static int overlay_shutdown(struct socket *sock, int how)
 
 	if (!ls)
 		return libra_lower_ops(sock)->shutdown(sock, how);
-	if (how != SHUT_RD)
+	/* others are refused, and change nothing */
+	if (how == SHUT_WR || how == SHUT_RDWR)
 		libra_finish_send(ls);
 	err = ls->overlay->lower_ops->shutdown(sock, how);
 	libra_sock_put(ls);

@@ -49,6 +49,7 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->nr_segs = 0;
 	payload->max_segs = LIBRA_PAYLOAD_INLINE;
 	payload->charge = 0;
+	payload->credit = 0;
 	atomic_set(&payload->users, 0);
 	payload->moves = 0;
 	payload->spill = NULL;
@@ -64,6 +65,8 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 		payload->id = libra_domain_next_id(domain);
 	}
 	spin_unlock(&domain->lock);
+	if (armed)
+		payload->secret = libra_marker_secret(payload->id);
 	/* stored now: later it could fail when the bytes are already taken */
 	if (!armed || xa_err(xa_store(&domain->payloads, payload->id, payload,
 				      GFP_KERNEL))) {
@@ -188,7 +191,7 @@ static bool payload_unlist(struct libra_payload *payload)
 		atomic64_dec(&nr_live);
 	} else if (state == LIBRA_PAYLOAD_SENT) {
 		domain->nr_sent--;
-		domain->sent_charge -= payload->charge;
+		domain->sent_bytes -= payload->len;
 		atomic64_dec(&nr_sent);
 	}
 	return true;
@@ -247,18 +250,17 @@ void libra_payload_sent(struct libra_payload *payload, bool whole)
 {
 	struct libra_domain *domain = payload->domain;
 	size_t room = READ_ONCE(libra_limits.sent);
-	bool over, spilled;
+	bool over;
 
 	spin_lock(&domain->lock);
-	/* while it moved out, or while the cursor waited in it: not kept for a retry */
-	spilled = payload->state == LIBRA_PAYLOAD_SPILLED && payload_unlist(payload);
+	/* what moved out while a cursor waited in it stays where it is */
 	if (payload->state == LIBRA_PAYLOAD_LIVE) {
 		domain->nr_live--;
 		domain->nr_sent++;
 		atomic64_dec(&nr_live);
 		atomic64_inc(&nr_sent);
 		payload->state = LIBRA_PAYLOAD_SENT;
-		domain->sent_charge += payload->charge;
+		domain->sent_bytes += payload->len;
 	}
 	if (payload->state == LIBRA_PAYLOAD_SENT) {
 		if (whole)
@@ -266,12 +268,10 @@ void libra_payload_sent(struct libra_payload *payload, bool whole)
 		payload->born = jiffies;
 		list_move_tail(&payload->node, &domain->sent);
 	}
-	over = domain->sent_charge > room;
+	over = domain->sent_bytes > room;
 	spin_unlock(&domain->lock);
-	if (spilled)
-		payload_forget(payload);
 	while (over && libra_payload_reclaim(domain, jiffies))
-		over = READ_ONCE(domain->sent_charge) > room;
+		over = READ_ONCE(domain->sent_bytes) > room;
 }
 
 void libra_payload_drop_all(struct libra_domain *domain)
@@ -451,81 +451,4 @@ bool libra_payload_expire(struct libra_domain *domain)
 			return true;
 	}
 	return false;
-}
-
-/* ---- markers ---- */
-
-void libra_payload_marker(const struct libra_payload *payload, u32 offset,
-			  struct libra_marker *marker)
-{
-	libra_marker_make(marker, payload->id, offset);
-}
-
-/* The part of the marker at @at that lies in [offset, offset + len) */
-static int payload_verify_one(const struct libra_payload *payload, u32 at,
-			      u32 offset, u32 len, const struct iov_iter *iter)
-{
-	u32 from = max(at, offset), to = min(at + LIBRA_MARKER_LEN, offset + len);
-	u8 seen[LIBRA_MARKER_LEN];
-	struct libra_marker marker;
-	struct iov_iter it = *iter;
-
-	if (from >= to)
-		return 0;
-	libra_payload_marker(payload, at, &marker);
-	iov_iter_advance(&it, from - offset);
-	if (copy_from_iter(seen, to - from, &it) != to - from)
-		return -EFAULT;
-	return memcmp(seen, (u8 *)&marker + from - at, to - from) ? -EILSEQ : 0;
-}
-
-/*
- * Behind the last marker of a run, which ends at @seen, nothing tells where its
- * bytes belong, unless one of the markers that follow comes too early: something
- * was left out before it. Those of other payload are what the memory held before.
- */
-static int payload_verify_tail(const struct libra_payload *payload, u32 offset,
-			       u32 seen, u32 len, const struct iov_iter *iter)
-{
-	u32 from = max(seen - offset, len - min_t(u32, len, LIBRA_MARKER_STEP));
-	size_t to = min_t(size_t, iov_iter_count(iter), len + 2 * LIBRA_MARKER_STEP);
-	struct iov_iter it = *iter;
-	struct libra_marker marker;
-	size_t at;
-
-	iov_iter_advance(&it, from);
-	while (libra_marker_search_iter(&it, to - from, &at, &marker) == LIBRA_FOUND_MARKER) {
-		from += at;
-		if (libra_marker_id(&marker) == payload->id &&
-		    (from < len || offset + from < libra_marker_offset(&marker)))
-			return -EILSEQ;
-		from += LIBRA_MARKER_LEN;
-		iov_iter_advance(&it, at + LIBRA_MARKER_LEN);
-	}
-	return 0;
-}
-
-int libra_payload_verify(const struct libra_payload *payload, u32 offset,
-			 u32 len, const struct iov_iter *iter)
-{
-	unsigned long step = offset / LIBRA_MARKER_STEP;
-	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
-	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
-	int err;
-
-	err = payload_verify_one(payload, 0, offset, len, iter);
-	if (err)
-		return err;
-	for_each_set_bit_from(step, payload->marked, steps) {
-		err = payload_verify_one(payload, step * LIBRA_MARKER_STEP,
-					 offset, len, iter);
-		if (err)
-			return err;
-		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
-	}
-	err = payload_verify_one(payload, end, offset, len, iter);
-	seen = max(seen, offset);
-	if (err || offset + len > end || seen >= offset + len)
-		return err;
-	return payload_verify_tail(payload, offset, seen, len, iter);
 }

@@ -34,6 +34,7 @@ struct libra_payload {
 	struct list_head node;	/* domain->live, ->spilled or ->sent */
 	unsigned long born;	/* jiffies, when it became LIVE or SENT */
 	u64 id;
+	u64 secret;		/* see libra_marker_secret() */
 	atomic_t users;		/* of its pages just now: see libra_spill_hold() */
 	u32 moves;		/* how often it got other pages; stable while in use */
 	struct file *spill;	/* the bytes, in state SPILLED: then it has no segments */
@@ -42,6 +43,7 @@ struct libra_payload {
 	u32 nr_segs;
 	u32 max_segs;
 	size_t charge;		/* bytes that the pages pin */
+	size_t credit;		/* of those the ones that none pins yet, while it is OPEN */
 	struct bio_vec *segs;
 	struct bio_vec inline_segs[LIBRA_PAYLOAD_INLINE];
 	struct libra_place *places;
@@ -81,17 +83,6 @@ void libra_payload_drop_all(struct libra_domain *domain);
 /* Drops the oldest that was sent, @before (jiffies) or earlier; false: there is none */
 bool libra_payload_reclaim(struct libra_domain *domain, unsigned long before);
 bool libra_payload_any_live(struct libra_domain *domain);
-
-/* The 16 bytes that stand at @offset of its placeholder */
-void libra_payload_marker(const struct libra_payload *payload, u32 offset,
-			  struct libra_marker *marker);
-/*
- * Checks that the next @len bytes of @iter, which is not advanced, are the
- * placeholder's from @offset on: each marker that was written there stands, or
- * -EILSEQ; -EFAULT when one cannot be read.
- */
-int libra_payload_verify(const struct libra_payload *payload, u32 offset,
-			 u32 len, const struct iov_iter *iter);
 
 void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled);
 

@@ -28,6 +28,22 @@ static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 	return len;
 }
 
+void __user *libra_place_flat(const struct iov_iter *iter, size_t at, size_t len)
+{
+	const struct iovec *iov;
+	unsigned long segs;
+
+	if (iter_is_ubuf(iter))
+		return iter->ubuf + iter->iov_offset + at;
+	if (!iter_is_iovec(iter))
+		return NULL;
+	at += iter->iov_offset;
+	segs = iter->nr_segs;
+	for (iov = iter_iov(iter); segs && at >= iov->iov_len; segs--)
+		at -= iov++->iov_len;
+	return segs && at + len <= iov->iov_len ? iov->iov_base + at : NULL;
+}
+
 static bool place_none(const struct libra_domain *domain)
 {
 	return RB_EMPTY_ROOT(&domain->places.rb_root);
@@ -149,10 +165,51 @@ static int place_marker(const struct libra_place *place, long offset)
 	at = place->node.start + offset - place->offset;
 	if (at + sizeof(seen) - 1 > place->node.last)
 		return -1;
-	libra_payload_marker(place->payload, offset, &marker);
+	libra_marker_make(&marker, place->payload->id, place->payload->secret, offset);
 	if (copy_from_user(&seen, (void __user *)at, sizeof(seen)))
 		return 0;
 	return !memcmp(&seen, &marker, sizeof(seen));
+}
+
+/* The one that holds @offset */
+static const struct libra_place *place_at(const struct libra_payload *payload, u32 offset)
+{
+	u32 low = 0, high = payload->nr_places;
+
+	while (high - low > 1) {
+		u32 middle = low + (high - low) / 2;
+
+		if (payload->places[middle].offset <= offset)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &payload->places[low];
+}
+
+bool libra_place_has_marker(const struct libra_payload *payload, u32 offset)
+{
+	return place_marker(place_at(payload, offset), offset) > 0;
+}
+
+bool libra_place_holds(const struct libra_payload *payload, u32 offset,
+		       const struct iov_iter *iter, u32 len)
+{
+	struct iov_iter it = *iter;
+	unsigned long at;
+	size_t range;
+
+	if (!place_followed(iter))
+		return false;
+	for (; len; len -= range, offset += range) {
+		const struct libra_place *place = place_at(payload, offset);
+
+		range = place_range(&it, len, &at);
+		if (!range || at != place->node.start + (offset - place->offset) ||
+		    at + range - 1 > place->node.last)
+			return false;
+	}
+	return true;
 }
 
 bool libra_place_has_token(const struct libra_payload *payload)

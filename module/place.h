@@ -41,6 +41,12 @@ void libra_place_remove(struct libra_payload *payload);
  */
 bool libra_place_has_token(const struct libra_payload *payload);
 
+/* The same for any marker of which is known that it was written */
+bool libra_place_has_marker(const struct libra_payload *payload, u32 offset);
+/* Are the next @len bytes of @iter where those from @offset on were put? */
+bool libra_place_holds(const struct libra_payload *payload, u32 offset,
+		       const struct iov_iter *iter, u32 len);
+
 /* The application gives this memory away to be filled */
 void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter);
 
@@ -50,5 +56,11 @@ void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter
  */
 bool libra_place_cut(struct libra_domain *domain, const struct iov_iter *iter,
 		     size_t len);
+
+/*
+ * Where @len bytes at @at of @iter lie in user memory; NULL when not in one
+ * piece, or in other memory.
+ */
+void __user *libra_place_flat(const struct iov_iter *iter, size_t at, size_t len);
 
 #endif /* _LIBRA_PLACE_H */

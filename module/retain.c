@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/net.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <linux/slab.h>
 
@@ -12,6 +13,9 @@
 #include "payload.h"
 #include "retain.h"
 #include "spill.h"
+
+/* Bytes that are charged in advance of the pages that pin them */
+#define CREDIT	SZ_64K
 
 static bool retain_grow(struct libra_payload *payload)
 {
@@ -29,56 +33,68 @@ static bool retain_grow(struct libra_payload *payload)
 	return true;
 }
 
-/* Bytes right behind the last segment, in the same compound page, need no more */
-static bool retain_extends(const struct libra_payload *payload,
-			   struct page *page, u32 offset)
+/* Sent payload is kept only as long as nothing else needs the room */
+static bool retain_find_room(struct libra_domain *domain, size_t charge)
 {
-	const struct bio_vec *last;
-
-	if (!payload->nr_segs)
-		return false;
-	last = &payload->segs[payload->nr_segs - 1];
-	return compound_head(last->bv_page) == compound_head(page) &&
-	       page_to_phys(last->bv_page) + last->bv_offset + last->bv_len ==
-	       page_to_phys(page) + offset;
+	while (!libra_domain_charge(domain, charge))
+		if (!libra_payload_reclaim(domain, jiffies))
+			return false;
+	return true;
 }
 
-/* Sent payload is kept only as long as nothing else needs the room */
+/* Counters that all share are touched once for many pages */
 static bool retain_charge(struct libra_payload *payload, size_t charge)
 {
-	while (!libra_domain_charge(payload->domain, charge)) {
-		if (libra_payload_reclaim(payload->domain, jiffies))
-			continue;
-		/* copied this time; the next payload finds room, perhaps */
-		libra_spill_now(payload->domain);
-		return false;
+	size_t more = max(charge, CREDIT);
+
+	if (payload->credit < charge) {
+		if (!libra_domain_charge(payload->domain, more)) {
+			more = charge;
+			if (!retain_find_room(payload->domain, more)) {
+				/* copied this time; the next payload finds room, perhaps */
+				libra_spill_now(payload->domain);
+				return false;
+			}
+		}
+		payload->charge += more;
+		payload->credit += more;
 	}
-	payload->charge += charge;
+	payload->credit -= charge;
 	return true;
+}
+
+void libra_retain_end(struct libra_payload *payload)
+{
+	libra_domain_uncharge(payload->domain, payload->credit);
+	payload->charge -= payload->credit;
+	payload->credit = 0;
 }
 
 /* Takes a reference of its own to @page */
 static enum libra_reason retain_page(struct libra_payload *payload,
 				     struct page *page, u32 offset, u32 len)
 {
-	const struct bio_vec *last;
+	struct bio_vec *last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
+	struct page *head = compound_head(page);
 
-	if (retain_extends(payload, page, offset)) {
-		payload->segs[payload->nr_segs - 1].bv_len += len;
-		goto added;
+	if (last && compound_head(last->bv_page) == head) {
+		/* neighbours of one compound page pin it once, as one segment if they touch */
+		if ((page - last->bv_page) * PAGE_SIZE + offset ==
+		    last->bv_offset + last->bv_len) {
+			last->bv_len += len;
+			payload->len += len;
+			return LIBRA_REASON_NONE;
+		}
+	} else {
+		if (!sendpage_ok(head))
+			return LIBRA_REASON_LINEAR;
+		if (!retain_charge(payload, page_size(head)))
+			return LIBRA_REASON_CAP;
 	}
-	if (!sendpage_ok(page))
-		return LIBRA_REASON_LINEAR;
 	if (payload->nr_segs == payload->max_segs && !retain_grow(payload))
 		return LIBRA_REASON_NOMEM;
-	last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
-	/* neighbours of one compound page pin it once */
-	if (!(last && compound_head(last->bv_page) == compound_head(page)) &&
-	    !retain_charge(payload, page_size(compound_head(page))))
-		return LIBRA_REASON_CAP;
-	get_page(page);
+	get_page(head);
 	bvec_set_page(&payload->segs[payload->nr_segs++], page, len, offset);
-added:
 	payload->len += len;
 	return LIBRA_REASON_NONE;
 }

@@ -17,5 +17,7 @@ bool libra_retainable(const struct sk_buff *skb, u32 offset);
  */
 u32 libra_retain(struct libra_payload *payload, struct sk_buff *skb,
 		 u32 offset, u32 len, u8 *reason);
+/* Nothing more will be retained: what was charged in advance is given back */
+void libra_retain_end(struct libra_payload *payload);
 
 #endif /* _LIBRA_RETAIN_H */

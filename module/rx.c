@@ -38,37 +38,40 @@ static void rx_copied(struct libra_rx_call *call, u32 len)
 /* A marker from the peer was leaked or is replayed: it must not get in */
 static bool rx_replayed(struct libra_rx_call *call, const u8 *bytes, u32 len)
 {
-	if (!READ_ONCE(libra_ever_elided) ||
-	    !libra_tail_search(&call->stream->tail, bytes, len))
-		return false;
-	call->err = libra_sock_kill(call->ls, LIBRA_RESET_REPLAY);
-	return true;
+	return READ_ONCE(libra_ever_elided) &&
+	       libra_tail_search(&call->stream->tail, bytes, len);
 }
 
 static bool rx_replayed_skb(struct libra_rx_call *call, struct sk_buff *skb,
 			    u32 offset, u32 len)
 {
-	u8 buf[256];
+	struct skb_seq_state seq;
+	const u8 *bytes;
+	u32 done, n;
 
 	if (!READ_ONCE(libra_ever_elided))
 		return false;
-	while (len) {
-		u32 n = min_t(u32, len, sizeof(buf));
-
-		if (skb_copy_bits(skb, offset, buf, n))
-			return false;	/* the copy that follows says so */
-		if (rx_replayed(call, buf, n))
+	skb_prepare_seq_read(skb, offset, offset + len, &seq);
+	/* ends early where it cannot read: the copy that follows says so */
+	for (done = 0; (n = skb_seq_read(done, &bytes, &seq)); done += n) {
+		if (rx_replayed(call, bytes, min(n, len - done))) {
+			skb_abort_seq_read(&seq);
 			return true;
-		offset += n;
-		len -= n;
+		}
 	}
 	return false;
+}
+
+static int rx_refuse(struct libra_rx_call *call)
+{
+	call->err = libra_sock_kill(call->ls, LIBRA_RESET_REPLAY);
+	return 0;
 }
 
 static int rx_copy(struct libra_rx_call *call, struct sk_buff *skb, u32 offset, u32 len)
 {
 	if (rx_replayed_skb(call, skb, offset, len))
-		return 0;
+		return rx_refuse(call);
 	if (skb_copy_datagram_iter(skb, offset, call->to, len)) {
 		call->err = -EFAULT;
 		return 0;
@@ -146,7 +149,7 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	/* what the parser saw is what the application gets, whatever the page says now */
 	bytes = stream->head + stream->head_len;
 	if (rx_replayed(call, bytes, n))
-		return 0;
+		return rx_refuse(call);
 	room = copy_to_iter(bytes, n, call->to);
 	if (room != n) {
 		iov_iter_revert(call->to, room);

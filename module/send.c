@@ -6,6 +6,7 @@
 #include <linux/uio.h>
 #include <net/tcp.h>
 
+#include "frags.h"
 #include "overlay.h"
 #include "send.h"
 #include "sock.h"
@@ -33,22 +34,42 @@ void libra_send_relieve(struct libra_sock *ls)
 		sk_flush_backlog(ls->sk);
 }
 
+static int send_lower(struct libra_sock *ls, struct msghdr *msg, size_t len, int flags)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	/* a signal is for the whole write, see libra_sendmsg() */
+	msg->msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL;
+	if (flags & MSG_MORE)
+		msg->msg_flags &= ~MSG_EOR;
+	iov_iter_truncate(&msg->msg_iter, len);
+	if (ls->tx.locked)
+		return ls->overlay->lower_ops->sendmsg_locked(ls->sk, msg, len);
+	return ls->overlay->lower->sendmsg(ls->sk, msg, len);
+}
+
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags)
 {
-	struct msghdr msg = {
-		.msg_iter = *part,
-		/* a signal is for the whole write, see libra_sendmsg() */
-		.msg_flags = flags | MSG_DONTWAIT | MSG_NOSIGNAL,
-	};
+	struct msghdr msg = { .msg_iter = *part };
 
-	lockdep_assert_held(&ls->tx.lock);
-	if (flags & MSG_MORE)
-		msg.msg_flags &= ~MSG_EOR;
-	iov_iter_truncate(&msg.msg_iter, len);
-	if (ls->tx.locked)
-		return ls->overlay->lower_ops->sendmsg_locked(ls->sk, &msg, len);
-	return ls->overlay->lower->sendmsg(ls->sk, &msg, len);
+	return send_lower(ls, &msg, len, flags);
+}
+
+int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		     int flags)
+{
+	struct libra_frags frags;
+	int ret;
+
+	if (ls->tx.locked) {
+		libra_frags_init(&frags, ls->sk, part, &ls->tx.ubuf);
+		ret = send_lower(ls, &frags.msg, len,
+				 (flags & ~MSG_SPLICE_PAGES) | MSG_ZEROCOPY);
+		/* short of memory: TCP's own way says how to wait for it */
+		if (ret != -EFAULT)
+			return ret;
+	}
+	return libra_send_part(ls, part, len, flags | MSG_SPLICE_PAGES);
 }
 
 void libra_send_copied(struct libra_sock *ls, u32 len)

@@ -27,6 +27,9 @@ void libra_send_relieve(struct libra_sock *ls);
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags);
 int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags);
+/* The same for segments of retained pages, which go out as they are */
+int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		     int flags);
 /* Counts @len bytes that went out copied; with tx.lock */
 void libra_send_copied(struct libra_sock *ls, u32 len);
 /*

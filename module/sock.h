@@ -6,6 +6,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/inet_connection_sock.h>
@@ -38,6 +39,7 @@ struct libra_rx {
 struct libra_tx {
 	struct mutex lock;	/* one write at a time; never held while waiting */
 	bool locked;		/* the socket, by libra_send_begin() */
+	struct ubuf_info ubuf;	/* of frags.c */
 	struct libra_stream stream;
 	/* the cursor: the payload that is being sent, and how far it is */
 	struct libra_payload *cursor;

@@ -26,6 +26,7 @@
 #include "overlay.h"
 #include "payload.h"
 #include "place.h"
+#include "placeholder.h"
 #include "send.h"
 #include "sock.h"
 #include "stats.h"
@@ -92,22 +93,24 @@ static int tx_begin(struct libra_tx_call *call, const struct libra_marker *marke
 	}
 	if (READ_ONCE(payload->state) == LIBRA_PAYLOAD_SENT)
 		libra_count(LIBRA_STAT_RETRIES);
+	tx->held.leaked = 0;
 	libra_cursor_set(tx, payload);
 	return 0;
 }
 
 /*
- * More of this body will come, and something is in flight: the next call or
- * the next ACK pushes a part that does not fill a segment. Not for a stream of
- * unknown length whose sender wants no delay: its next bytes may be long in
- * coming.
+ * More of this body will come, something is in flight, and the part does not
+ * fill a segment: the next call or the next ACK pushes it. A longer one goes
+ * out whole: TCP would split off what does not fill the last segment, which
+ * costs more than a segment. Not for a stream of unknown length whose sender
+ * wants no delay: its next bytes may be long in coming.
  */
 static bool tx_body_goes_on(const struct libra_tx_call *call, u32 len)
 {
 	const struct libra_stream *stream = call->stream;
 	const struct tcp_sock *tp = tcp_sk(call->ls->sk);
 
-	if (!READ_ONCE(tp->packets_out))
+	if (!READ_ONCE(tp->packets_out) || len >= READ_ONCE(tp->mss_cache))
 		return false;
 	if (libra_stream_last(stream) && stream->payload_left != LIBRA_PAYLOAD_EOF)
 		return stream->payload_left > len;
@@ -124,7 +127,7 @@ static int tx_reuse(struct libra_tx_call *call)
 
 	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), stream->payload_left),
 		    payload->len - tx->cursor_off);
-	ret = libra_payload_verify(payload, tx->cursor_off, len, call->from);
+	ret = libra_placeholder_check(payload, tx->cursor_off, len, call->from);
 	if (ret == -EILSEQ)
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
 	if (ret)
@@ -207,6 +210,7 @@ static int tx_held_decide(struct libra_tx_call *call)
 		if (libra_stream_last(stream) && stream->payload_left == len)
 			return tx_held_refuse(call, len);
 		if (libra_held_more(held, bytes, len)) {
+			call->corked = !(call->flags & MSG_MORE);
 			libra_stream_payload(stream, len);
 			libra_verify_sent(call->ls, call->from, len);
 			iov_iter_advance(call->from, len);
@@ -288,6 +292,12 @@ static int tx_step(struct libra_tx_call *call)
 	return tx_payload(call);
 }
 
+/* Behind bytes that were taken this is for the next call to learn, as on TCP */
+static bool tx_broken(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
+}
+
 /* Until all is sent, lower has no room, or framing is lost */
 static int tx_steps(struct libra_tx_call *call, size_t *done)
 {
@@ -296,9 +306,7 @@ static int tx_steps(struct libra_tx_call *call, size_t *done)
 	int ret;
 
 	while (iov_iter_count(call->from) && libra_stream_synced(call->stream)) {
-		/* a broken connection is for the next write to learn, as on TCP */
-		if (*done && (READ_ONCE(sk->sk_err) ||
-			      READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
+		if (*done && tx_broken(sk))
 			return -EPIPE;
 		ret = tx_step(call);
 		if (ret < 0)
@@ -335,7 +343,8 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 		before = *done;
 	}
 	/* no more comes now; or the last ACK has come already, and none will push it */
-	if (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out)))
+	if (!READ_ONCE(ls->reset) &&
+	    (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out))))
 		libra_send_push(ls);
 	return ret;
 }
@@ -396,6 +405,8 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		ret = tx_framed(&call, &timeo, done);
 		if (ret || !msg_data_left(msg))
 			return ret;
+		if (*done && tx_broken(ls->sk))
+			return -EPIPE;
 	}
 	ret = libra_guard_settle(ls, &timeo);
 	if (!ret)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Retained pages as fragments of the packets that leave */
+#ifndef _LIBRA_FRAGS_H
+#define _LIBRA_FRAGS_H
+
+#include <linux/skbuff.h>
+#include <linux/socket.h>
+
+struct sock;
+
+/*
+ * A message to tcp_sendmsg_locked() whose iterator, over segments of retained
+ * pages, becomes fragments as it is.
+ */
+struct libra_frags {
+	struct msghdr msg;
+	struct sock *sk;
+};
+
+/*
+ * Makes @frags send @from on @sk. @ubuf, of the sender, is what makes TCP ask us
+ * for the fragments: no packet refers to it later, but by a pointer that nobody
+ * follows. With the socket locked.
+ */
+void libra_frags_init(struct libra_frags *frags, struct sock *sk,
+		      const struct iov_iter *from, struct ubuf_info *ubuf);
+
+#endif /* _LIBRA_FRAGS_H */

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Placeholders are written inside the recv whose buffer they stand in, and
+ * checked while the application sends them: each marker that was written has to
+ * be there, in its order.
+ */
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+#include "marker.h"
+#include "payload.h"
+#include "place.h"
+#include "placeholder.h"
+
+bool libra_placeholder_mark(const struct libra_payload *payload,
+			    const struct iov_iter *place, u32 offset)
+{
+	void __user *to = libra_place_flat(place, offset, LIBRA_MARKER_LEN);
+	struct libra_marker marker;
+	struct iov_iter it;
+
+	libra_marker_make(&marker, payload->id, payload->secret, offset);
+	if (likely(to))
+		return !copy_to_user(to, &marker, sizeof(marker));
+	it = *place;
+	iov_iter_advance(&it, offset);
+	return copy_to_iter(&marker, sizeof(marker), &it) == sizeof(marker);
+}
+
+/* Has nobody touched this page yet? A fault would tell as well, for four times as much */
+static bool placeholder_absent(const struct iov_iter *place, u32 offset)
+{
+	unsigned long at = (unsigned long)libra_place_flat(place, offset, LIBRA_MARKER_LEN);
+	struct page *page;
+
+	if (!at)
+		return false;
+	if (!get_user_page_fast_only(at, FOLL_WRITE, &page))
+		return true;
+	put_page(page);
+	return false;
+}
+
+static bool placeholder_mark_present(const struct libra_payload *payload,
+				     const struct iov_iter *place, u32 offset)
+{
+	bool marked;
+
+	pagefault_disable();
+	marked = libra_placeholder_mark(payload, place, offset);
+	pagefault_enable();
+	return marked;
+}
+
+/* Pages that nobody has touched stay so; two in a row: the buffer is such a one */
+void libra_placeholder_mark_steps(struct libra_payload *payload,
+				  const struct iov_iter *place)
+{
+	bool before = false;	/* was the page before this one marked? */
+	u32 at, absent = 0;
+
+	for (at = LIBRA_MARKER_STEP; at + LIBRA_PLACEHOLDER_MIN <= payload->len && absent < 2;
+	     at += LIBRA_MARKER_STEP) {
+		before = (before || !placeholder_absent(place, at)) &&
+			 placeholder_mark_present(payload, place, at);
+		absent = before ? 0 : absent + 1;
+		if (before)
+			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
+	}
+}
+
+/* @len bytes at @at of @iter; false: they cannot be read */
+static bool placeholder_copy(u8 *bytes, u32 len, const struct iov_iter *iter, u32 at)
+{
+	struct iov_iter it = *iter;
+
+	iov_iter_advance(&it, at);
+	return copy_from_iter(bytes, len, &it) == len;
+}
+
+/* The part of the marker at @at that lies in [offset, offset + len) */
+static int placeholder_check_one(const struct libra_payload *payload, u32 at,
+				 u32 offset, u32 len, const struct iov_iter *iter)
+{
+	u32 from = max(at, offset), to = min(at + LIBRA_MARKER_LEN, offset + len);
+	struct libra_marker marker, seen;
+	const void __user *flat;
+
+	if (from >= to)
+		return 0;
+	libra_marker_make(&marker, payload->id, payload->secret, at);
+	flat = libra_place_flat(iter, from - offset, LIBRA_MARKER_LEN);
+	if (likely(flat && to - from == LIBRA_MARKER_LEN)) {
+		if (copy_from_user(&seen, flat, sizeof(seen)))
+			return -EFAULT;
+		return libra_marker_equal(&seen, &marker) ? 0 : -EILSEQ;
+	}
+	if (!placeholder_copy((u8 *)&seen, to - from, iter, from - offset))
+		return -EFAULT;
+	return memcmp(&seen, (u8 *)&marker + from - at, to - from) ? -EILSEQ : 0;
+}
+
+/*
+ * The next @len bytes of @iter lie where those from @offset on were put, and the
+ * marker behind them is in its place: whoever had left out something before it
+ * would have moved it.
+ */
+static bool placeholder_stands(const struct libra_payload *payload, u32 offset,
+			       u32 len, const struct iov_iter *iter)
+{
+	const unsigned long steps = LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP;
+	unsigned long next;
+
+	if (!libra_place_holds(payload, offset, iter, len))
+		return false;
+	next = find_next_bit(payload->marked, steps,
+			     DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP));
+	return libra_place_has_marker(payload, next < steps ? next * LIBRA_MARKER_STEP :
+				      payload->len - LIBRA_MARKER_LEN);
+}
+
+/*
+ * Behind the last marker of a run, which ends at @seen, nothing tells where its
+ * bytes belong, unless one of the markers that follow comes too early: something
+ * was left out before it. Those of other payload are what the memory held before.
+ */
+static int placeholder_check_tail(const struct libra_payload *payload, u32 offset,
+				  u32 seen, u32 len, const struct iov_iter *iter)
+{
+	u32 from = max(seen - offset, len - min_t(u32, len, LIBRA_MARKER_STEP));
+	size_t to = min_t(size_t, iov_iter_count(iter), len + 2 * LIBRA_MARKER_STEP);
+	struct iov_iter it = *iter;
+	struct libra_marker marker;
+	size_t at;
+
+	iov_iter_advance(&it, from);
+	if (placeholder_stands(payload, offset + from, len - from, &it))
+		return 0;
+	while (libra_marker_search_iter(&it, to - from, &at, &marker) == LIBRA_FOUND_MARKER) {
+		from += at;
+		if (libra_marker_id(&marker) == payload->id &&
+		    (from < len || offset + from < libra_marker_offset(&marker)))
+			return -EILSEQ;
+		from += LIBRA_MARKER_LEN;
+		iov_iter_advance(&it, at + LIBRA_MARKER_LEN);
+	}
+	return 0;
+}
+
+int libra_placeholder_check(const struct libra_payload *payload, u32 offset,
+			    u32 len, const struct iov_iter *iter)
+{
+	unsigned long step = offset / LIBRA_MARKER_STEP;
+	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
+	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
+	int err;
+
+	err = placeholder_check_one(payload, 0, offset, len, iter);
+	if (err)
+		return err;
+	for_each_set_bit_from(step, payload->marked, steps) {
+		err = placeholder_check_one(payload, step * LIBRA_MARKER_STEP,
+					    offset, len, iter);
+		if (err)
+			return err;
+		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
+	}
+	err = placeholder_check_one(payload, end, offset, len, iter);
+	seen = max(seen, offset);
+	if (err || offset + len > end || seen >= offset + len)
+		return err;
+	return placeholder_check_tail(payload, offset, seen, len, iter);
+}
