@@ -6,6 +6,8 @@
 
 #include <array>
 #include <climits>
+#include <thread>
+#include <utility>
 
 #include <sys/socket.h>
 
@@ -29,6 +31,8 @@ public:
         : from_(from)
         , to_(to) {
         check(::fcntl(pipe_.write.get(), F_SETPIPE_SZ, pipe_size), "F_SETPIPE_SZ");
+        // splice() from a socket heeds its flags alone, not SPLICE_F_NONBLOCK
+        check(::fcntl(from_, F_SETFL, O_NONBLOCK), "O_NONBLOCK");
     }
 
     /// What there is, until nothing more comes; false at the end.
@@ -45,6 +49,11 @@ public:
             for (ssize_t left = got; left > 0;) {
                 const ssize_t put = ::splice(pipe_.read.get(), nullptr, to_, nullptr,
                                              static_cast<std::size_t>(left), SPLICE_F_MOVE);
+                if (put < 0 && errno == EAGAIN) {
+                    pollfd room{to_, POLLOUT, 0};
+                    check(::poll(&room, 1, -1), "poll");
+                    continue;
+                }
                 if (put <= 0) {
                     return false;
                 }
@@ -80,10 +89,12 @@ int forward(const std::vector<std::string>& arguments) {
     fmt::print("ready\n");
     std::fflush(stdout);
     for (;;) {
-        const Fd client(check(::accept(listener.get(), nullptr, nullptr), "accept"));
-        const Fd upstream = guest::connect_to(
-            ns, arguments.at(1), static_cast<std::uint16_t>(std::stoi(arguments.at(2))));
-        serve(client.get(), upstream.get());
+        Fd client(check(::accept(listener.get(), nullptr, nullptr), "accept"));
+        Fd upstream = guest::connect_to(ns, arguments.at(1),
+                                        static_cast<std::uint16_t>(std::stoi(arguments.at(2))));
+        std::thread([client = std::move(client), upstream = std::move(upstream)] {
+            serve(client.get(), upstream.get());
+        }).detach();
     }
 }
 

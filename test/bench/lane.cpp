@@ -3,11 +3,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <fmt/format.h>
 
 #include "client.hpp"
+#include "crowd.hpp"
 
 namespace bench {
 
@@ -30,38 +32,41 @@ ProxyConfig haproxy(int bufsize, const std::string& path) {
 } // namespace
 
 std::vector<Contender> contenders() {
-    return {{"nginx-8x4k", nginx_small(), {"copy", "libra"}},
-            {"nginx-16x64k", nginx_large(), {"copy", "libra"}},
-            {"nginx-unbuffered", nginx_unbuffered(), {"copy", "libra"}},
-            {"haproxy-16k", haproxy_16k(), {"copy", "libra", "splice"}},
-            {"haproxy-64k", haproxy_64k(), {"copy", "libra", "splice"}},
-            {"l4-splice", std::nullopt, {"splice"}}};
+    return {{"nginx-8x4k", Kind::proxy, nginx_small(), {"copy", "libra"}},
+            {"nginx-16x64k", Kind::proxy, nginx_large(), {"copy", "libra"}},
+            {"nginx-unbuffered", Kind::proxy, nginx_unbuffered(), {"copy", "libra"}},
+            {"haproxy-16k", Kind::proxy, haproxy_16k(), {"copy", "libra", "splice"}},
+            {"haproxy-64k", Kind::proxy, haproxy_64k(), {"copy", "libra", "splice"}},
+            {"l4-splice", Kind::forwarder, {}, {"splice"}},
+            {"nginx-static", Kind::files, {}, {"copy", "libra"}}};
 }
 
 Lane::Lane(const Contender& who, std::string path, Attached attached,
            const std::vector<std::uint64_t>& sizes)
     : path_(std::move(path))
     , origin_(net_.origin(), sizes) {
-    start(who);
+    start(who, sizes);
     attach(attached);
     for (const std::uint64_t size : sizes) {
-        compare(size);
+        compare(who, size);
     }
-    requester_.emplace(net_.client(), net_.proxy_address(), Proxy::port);
     // the first read that a process could elide is copied
-    requester_->get(sizes.back());
-    requester_->get(sizes.back());
+    run({"GET", 1, sizes.back()}, 2);
 }
 
 Lane::~Lane() {
-    requester_.reset();
+    requesters_.clear();
     if (proxy_) {
         proxy_->kill();
     }
 }
 
-void Lane::start(const Contender& who) {
-    if (!who.config) {
+void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) {
+    if (who.kind == Kind::files) {
+        files_.emplace(net_.proxy(), sizes, Proxy::port);
+        return;
+    }
+    if (who.kind == Kind::forwarder) {
         ProcessOptions options;
         options.netns = net_.proxy().fd();
         options.pipes = true;
@@ -73,7 +78,7 @@ void Lane::start(const Contender& who) {
         }
         return;
     }
-    ProxyConfig config = *who.config;
+    ProxyConfig config = who.config;
     if (config.kind == ProxyKind::haproxy) {
         config = haproxy(config.bufsize, path_);
     }
@@ -86,30 +91,67 @@ void Lane::attach(Attached attached) {
     }
     AttachOptions options;
     options.mode = attached == Attached::observe ? "observe" : "elide";
-    attachment_.emplace(proxy_ ? proxy_->pid() : forwarder_.pid(), "", options);
+    // the same nginx keeps what is posted to it
+    options.accept_risk = files_.has_value();
+    attachment_.emplace(proxy_   ? proxy_->pid()
+                        : files_ ? files_->pid()
+                                 : forwarder_.pid(),
+                        "", options);
 }
 
-void Lane::compare(std::uint64_t size) {
-    const Exchange what = guest::get(size);
-    Client client(net_.client(), net_.proxy_address(), Proxy::port);
-    if (const std::string wrong = flaw(what, client.exchange(what)); !wrong.empty()) {
+void Lane::compare(const Contender& who, std::uint64_t size) {
+    const auto exchange = [&](const Exchange& what) {
+        Client client(net_.client(), net_.proxy_address(), Proxy::port);
+        Reply reply = client.exchange(what);
+        if (const std::string wrong = flaw(what, reply); !wrong.empty()) {
+            throw std::runtime_error(fmt::format("{}: {}", path_, wrong));
+        }
+        return reply;
+    };
+    exchange(guest::get(size));
+    if (who.kind == Kind::files) {
+        return;
+    }
+    Exchange post = guest::post(size);
+    post.answer.body.size = 0;
+    if (const auto wrong = FileOrigin::check_posted(post, exchange(post)); !wrong.empty()) {
         throw std::runtime_error(fmt::format("{}: {}", path_, wrong));
     }
 }
 
 std::vector<pid_t> Lane::processes() const {
-    return proxy_ ? proxy_->workers() : std::vector<pid_t>{forwarder_.pid()};
+    return proxy_   ? proxy_->workers()
+           : files_ ? files_->workers()
+                    : std::vector<pid_t>{forwarder_.pid()};
 }
 
-Sample Lane::run(std::uint64_t body_bytes, int requests) {
-    const auto each = [requests](std::uint64_t all) {
-        return all / static_cast<std::uint64_t>(requests);
+void Lane::ask(std::size_t connection, const Shape& shape, int requests) {
+    Requester& requester = requesters_.at(connection);
+    for (int i = 0; i < requests; ++i) {
+        shape.method == "GET" ? requester.get(shape.body_bytes) : requester.post(shape.body_bytes);
+    }
+}
+
+Sample Lane::run(const Shape& shape, int requests) {
+    while (requesters_.size() < static_cast<std::size_t>(shape.connections)) {
+        requesters_.emplace_back(net_.client(), net_.proxy_address(), Proxy::port);
+    }
+    const int rounds = std::max(1, requests / shape.connections);
+    const auto each = [&](std::uint64_t all) {
+        return all / static_cast<std::uint64_t>(rounds * shape.connections);
     };
     const Figures figures_before = libra_module::figures();
     ::usleep(pause);
     const Work before = work_of(processes());
-    for (int i = 0; i < requests; ++i) {
-        requester_->get(body_bytes);
+    if (shape.connections == 1) {
+        ask(0, shape, rounds);
+    } else {
+        Faults faults;
+        in_threads(shape.connections, faults,
+                   [&](int i) { ask(static_cast<std::size_t>(i), shape, rounds); });
+        if (const std::string wrong = faults.text(); !wrong.empty()) {
+            throw std::runtime_error(wrong);
+        }
     }
     ::usleep(pause);
     const Work work = work_of(processes()) - before;
@@ -118,11 +160,12 @@ Sample Lane::run(std::uint64_t body_bytes, int requests) {
 }
 
 void Lane::stop() {
-    requester_.reset();
+    requesters_.clear();
     if (proxy_) {
         proxy_->stop();
     }
     forwarder_.stop();
+    files_.reset();
     attachment_.reset();
 }
 

@@ -15,11 +15,22 @@
 
 namespace bench {
 
-/// A proxy of the table: its key there, and its configuration (none: the L4 forwarder).
+/// What answers the client.
+enum class Kind { proxy, forwarder, files };
+
+/// A line of the table: its key there, and for a proxy its configuration.
 struct Contender {
     std::string name;
-    std::optional<guest::ProxyConfig> config;
+    Kind kind = Kind::proxy;
+    guest::ProxyConfig config;
     std::vector<std::string> paths; ///< of copy, libra, splice
+};
+
+/// What is asked for.
+struct Shape {
+    std::string method = "GET"; ///< or POST, with the body in the request
+    int connections = 1;        ///< at once, each with one request after the other
+    std::uint64_t body_bytes = 0;
 };
 
 std::vector<Contender> contenders();
@@ -47,14 +58,15 @@ public:
     ~Lane();
 
     const std::string& path() const { return path_; }
-    /// So many requests over one connection, one after the other.
-    Sample run(std::uint64_t body_bytes, int requests);
+    /// So many requests, the same number over each connection.
+    Sample run(const Shape& shape, int requests);
     void stop();
 
 private:
-    void start(const Contender& who);
+    void start(const Contender& who, const std::vector<std::uint64_t>& sizes);
     void attach(Attached attached);
-    void compare(std::uint64_t size);
+    void compare(const Contender& who, std::uint64_t size);
+    void ask(std::size_t connection, const Shape& shape, int requests);
     std::vector<pid_t> processes() const;
 
     std::string path_;
@@ -62,8 +74,9 @@ private:
     guest::FileOrigin origin_;
     std::unique_ptr<guest::Proxy> proxy_;
     guest::Process forwarder_;
+    std::optional<guest::FileOrigin> files_;
     std::optional<guest::Attachment> attachment_;
-    std::optional<Requester> requester_;
+    std::vector<Requester> requesters_;
 };
 
 } // namespace bench

@@ -22,14 +22,35 @@ namespace {
 
 struct Plan {
     std::vector<std::uint64_t> sizes;
+    std::vector<std::string> methods = {"GET"};
+    std::vector<int> connections = {1};
     std::vector<std::string> only; ///< contenders; empty: all
     std::string cpu;
     int runs = 5;
 };
 
 /// Enough that what a run costs besides its requests does not show.
-int requests_for(std::uint64_t size) {
-    return static_cast<int>(std::clamp<std::uint64_t>((8 << 20) / size, 12, 200));
+int requests_for(const Shape& shape) {
+    const auto some = std::clamp<std::uint64_t>((8 << 20) / shape.body_bytes, 12, 200);
+    return std::max(static_cast<int>(some), 2 * shape.connections);
+}
+
+/// All that is asked of a contender. Files are not posted to; many large bodies at once fill the
+/// memory of the guest and tell nothing new.
+std::vector<Shape> shapes_of(const Contender& who, const Plan& plan) {
+    std::vector<Shape> shapes;
+    for (const std::string& method : plan.methods) {
+        for (const int connections : plan.connections) {
+            for (const std::uint64_t size : plan.sizes) {
+                if ((who.kind == Kind::files && method != "GET") ||
+                    (connections > 1 && size > 1 << 20)) {
+                    continue;
+                }
+                shapes.push_back({method, connections, size});
+            }
+        }
+    }
+    return shapes;
 }
 
 class Bench {
@@ -50,23 +71,33 @@ public:
 private:
     void say(const std::string& what) const { fmt::print(stderr, "    {}\n", what); }
 
-    /// Makes a row for each size, with the bytes that are copied: a pass of its own, in mode
+    /// Makes a row for each shape, with the bytes that are copied: a pass of its own, in mode
     /// observe, since counting costs instructions.
     void count(const Contender& who, const std::string& path) {
         Lane lane(who, path, path == "libra" ? Attached::elide : Attached::observe, plan_.sizes);
-        for (const std::uint64_t size : plan_.sizes) {
+        for (const Shape& shape : shapes_of(who, plan_)) {
             Row row;
             row.proxy = who.name;
             row.path = path;
             row.cpu = plan_.cpu;
-            row.method = "GET";
-            row.body_bytes = size;
-            row.copied_bytes = lane.run(size, 8).copied_bytes;
+            row.method = shape.method;
+            row.connections = shape.connections;
+            row.body_bytes = shape.body_bytes;
+            row.copied_bytes = lane.run(shape, 8).copied_bytes;
             rows_.push_back(row);
         }
         lane.stop();
         check_nothing_left();
         say(fmt::format("{}, {}: copies are counted", who.name, path));
+    }
+
+    /// The row of this shape and path, behind `first`.
+    Row& row_of(const Shape& shape, const std::string& path, std::size_t first) {
+        return *std::find_if(
+            rows_.begin() + static_cast<std::ptrdiff_t>(first), rows_.end(), [&](const Row& one) {
+                return one.path == path && one.method == shape.method &&
+                       one.connections == shape.connections && one.body_bytes == shape.body_bytes;
+            });
     }
 
     /// All paths side by side, one run of each after the other.
@@ -76,24 +107,21 @@ private:
             lanes.push_back(std::make_unique<Lane>(
                 who, path, path == "libra" ? Attached::elide : Attached::no, plan_.sizes));
         }
-        for (const std::uint64_t size : plan_.sizes) {
+        for (const Shape& shape : shapes_of(who, plan_)) {
             std::vector<std::vector<Sample>> samples(lanes.size());
             for (int run = 0; run < plan_.runs; ++run) {
                 for (std::size_t i = 0; i < lanes.size(); ++i) {
-                    samples[i].push_back(lanes[i]->run(size, requests_for(size)));
+                    samples[i].push_back(lanes[i]->run(shape, requests_for(shape)));
                 }
             }
             for (std::size_t i = 0; i < lanes.size(); ++i) {
-                const auto row =
-                    std::find_if(rows_.begin() + static_cast<std::ptrdiff_t>(first), rows_.end(),
-                                 [&](const Row& one) {
-                                     return one.path == lanes[i]->path() && one.body_bytes == size;
-                                 });
-                const std::uint64_t copied = row->copied_bytes;
-                summarise(samples[i], *row);
-                row->copied_bytes = copied;
+                Row& row = row_of(shape, lanes[i]->path(), first);
+                const std::uint64_t copied = row.copied_bytes;
+                summarise(samples[i], row);
+                row.copied_bytes = copied;
             }
-            say(fmt::format("{}, {} bytes: {} runs", who.name, size, plan_.runs));
+            say(fmt::format("{}, {} of {} bytes, {} at once: {} runs", who.name, shape.method,
+                            shape.body_bytes, shape.connections, plan_.runs));
         }
         for (const auto& lane : lanes) {
             lane->stop();
@@ -133,22 +161,42 @@ int report(const std::vector<std::string>& files, const std::string& json) {
     return 0;
 }
 
+/// Whether the rows of `file` are no dearer than those that are kept, a line each.
+int check(const std::string& kept, const std::vector<std::string>& files) {
+    std::vector<Row> rows;
+    for (const std::string& file : files) {
+        const auto more = from_json(guest::slurp(file));
+        rows.insert(rows.end(), more.begin(), more.end());
+    }
+    bool right = true;
+    for (const Verdict& verdict : judge(from_json(guest::slurp(kept)), rows)) {
+        fmt::print("{} {}\n", verdict.right ? "PASS" : "FAIL", verdict.text);
+        right = right && verdict.right;
+    }
+    return right ? 0 : 1;
+}
+
 int run(int argc, char** argv) {
     Plan plan;
     std::string json;
+    std::string kept;
     std::vector<std::string> files;
     std::vector<std::string> forwarding;
     options::options_description all(
-        "libra-bench --cpu NAME --json FILE | --report FILE... [--json FILE]");
-    all.add_options()("help", "this text")("cpu", options::value(&plan.cpu),
-                                           "what the rows call the processor")(
-        "json", options::value(&json), "where the rows go")(
-        "sizes", options::value(&plan.sizes)->multitoken(), "sizes of bodies in bytes")(
-        "only", options::value(&plan.only)->multitoken(), "these proxies alone")(
-        "runs", options::value(&plan.runs), "how often each cell is measured")(
-        "report", options::value(&files)->multitoken(),
-        "prints tables of these results")("forward", options::value(&forwarding)->multitoken(),
-                                          "PORT ADDRESS PORT: be the L4 forwarder");
+        "libra-bench --cpu NAME --json FILE | --report FILE... [--json FILE | --against FILE]");
+    auto add = all.add_options();
+    add("help", "this text");
+    add("cpu", options::value(&plan.cpu), "what the rows call the processor");
+    add("json", options::value(&json), "where the rows go");
+    add("sizes", options::value(&plan.sizes)->multitoken(), "sizes of bodies in bytes");
+    add("methods", options::value(&plan.methods)->multitoken(), "GET, POST");
+    add("connections", options::value(&plan.connections)->multitoken(), "how many at once");
+    add("only", options::value(&plan.only)->multitoken(), "these proxies alone");
+    add("runs", options::value(&plan.runs), "how often each cell is measured");
+    add("report", options::value(&files)->multitoken(), "prints tables of these results");
+    add("against", options::value(&kept), "compares them with rows that were kept");
+    add("forward", options::value(&forwarding)->multitoken(),
+        "PORT ADDRESS PORT: be the L4 forwarder");
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, all), given);
     options::notify(given);
@@ -158,6 +206,9 @@ int run(int argc, char** argv) {
     }
     if (!forwarding.empty()) {
         return forward(forwarding);
+    }
+    if (!files.empty() && !kept.empty()) {
+        return check(kept, files);
     }
     if (!files.empty()) {
         return report(files, json);

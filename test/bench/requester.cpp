@@ -19,11 +19,15 @@ using guest::check;
 Requester::Requester(const guest::Namespace& ns, const std::string& address, std::uint16_t port)
     : socket_(guest::connect_to(ns, address, port)) {}
 
-void Requester::get(std::uint64_t bytes) {
-    const std::string request =
-        fmt::format("GET /files/{} HTTP/1.1\r\nHost: libra.bench\r\n\r\n", bytes);
-    check(::send(socket_.get(), request.data(), request.size(), MSG_NOSIGNAL), "send");
+void Requester::send(std::string_view bytes, int flags) {
+    while (!bytes.empty()) {
+        const auto put =
+            check(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags), "send");
+        bytes.remove_prefix(static_cast<std::size_t>(put));
+    }
+}
 
+std::uint64_t Requester::receive_head(std::uint64_t length) {
     std::array<char, 4096> buffer{};
     std::size_t have = 0;
     std::size_t head = std::string_view::npos;
@@ -37,13 +41,18 @@ void Requester::get(std::uint64_t bytes) {
         head = std::string_view(buffer.data(), have).find("\r\n\r\n");
     }
     const std::string_view seen(buffer.data(), have);
-    const std::string length = fmt::format("Content-Length: {}\r\n", bytes);
+    const std::string line = fmt::format("Content-Length: {}\r\n", length);
     const auto same = [](char one, char other) { return std::tolower(one) == std::tolower(other); };
     if (seen.substr(0, 12) != "HTTP/1.1 200" ||
-        std::search(seen.begin(), seen.end(), length.begin(), length.end(), same) == seen.end()) {
+        std::search(seen.begin(), seen.end(), line.begin(), line.end(), same) == seen.end()) {
         throw std::runtime_error(fmt::format("not what was asked for: {}", seen.substr(0, 200)));
     }
-    std::uint64_t left = bytes - std::min<std::uint64_t>(bytes, have - (head + 4));
+    return have - (head + 4);
+}
+
+void Requester::get(std::uint64_t bytes) {
+    send(fmt::format("GET /files/{} HTTP/1.1\r\nHost: libra.bench\r\n\r\n", bytes));
+    std::uint64_t left = bytes - std::min(bytes, receive_head(bytes));
     while (left != 0) {
         // thrown away by the kernel, without a copy
         const auto got = check(::recv(socket_.get(), nullptr, left, MSG_TRUNC), "recv");
@@ -52,6 +61,19 @@ void Requester::get(std::uint64_t bytes) {
         }
         left -= static_cast<std::uint64_t>(got);
     }
+}
+
+void Requester::post(std::uint64_t bytes) {
+    static const std::string body(1 << 16, 'b');
+    send(fmt::format("POST /take HTTP/1.1\r\nHost: libra.bench\r\nContent-Length: {}\r\n\r\n",
+                     bytes),
+         MSG_MORE);
+    for (std::uint64_t left = bytes; left != 0;) {
+        const auto part = std::min<std::uint64_t>(left, body.size());
+        send(std::string_view(body).substr(0, part));
+        left -= part;
+    }
+    receive_head(0);
 }
 
 } // namespace bench

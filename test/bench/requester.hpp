@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "net.hpp"
 
@@ -17,8 +18,14 @@ public:
     /// Asks for a file of the origin with this many bytes. Throws std::runtime_error when the
     /// answer is another one or not whole.
     void get(std::uint64_t bytes);
+    /// Sends a body of this many bytes, and waits for the answer. Throws as get() does.
+    void post(std::uint64_t bytes);
 
 private:
+    void send(std::string_view bytes, int flags = 0);
+    /// The head of an answer, and what came behind it; throws unless it has `length` bytes of body.
+    std::uint64_t receive_head(std::uint64_t length);
+
     guest::Fd socket_;
 };
 

@@ -2,6 +2,7 @@
 #include "rows.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
@@ -26,6 +27,9 @@ std::uint64_t median(std::vector<Sample>& samples, Get get) {
 }
 
 std::string size_of(std::uint64_t bytes) {
+    if (bytes < 1 << 10) {
+        return std::to_string(bytes);
+    }
     return bytes < 1 << 20 ? fmt::format("{}K", bytes >> 10) : fmt::format("{}M", bytes >> 20);
 }
 
@@ -102,6 +106,34 @@ std::vector<Row> from_json(const std::string& text) {
     } catch (const nlohmann::json::exception& error) {
         throw std::runtime_error(fmt::format("not a list of rows: {}", error.what()));
     }
+}
+
+std::vector<Verdict> judge(const std::vector<Row>& kept, const std::vector<Row>& rows) {
+    constexpr double tolerance = 1.05;
+    const auto cost = [](const std::vector<Row>& of, const Row& like) -> std::optional<double> {
+        const Row* copy = find(of, like, "copy");
+        const Row* libra = find(of, like, "libra");
+        if (copy == nullptr || libra == nullptr || copy->proxy_instructions == 0) {
+            return std::nullopt;
+        }
+        return static_cast<double>(libra->proxy_instructions) /
+               static_cast<double>(copy->proxy_instructions);
+    };
+    std::vector<Verdict> verdicts;
+    for (const Row& row : kept) {
+        if (row.path != "libra") {
+            continue;
+        }
+        const auto before = cost(kept, row);
+        const auto now = cost(rows, row);
+        const bool right = before && now && *now <= *before * tolerance;
+        verdicts.push_back(
+            {right, fmt::format("{} {} {} over {}: {} of copying, kept {}", row.proxy, row.method,
+                                size_of(row.body_bytes), row.connections,
+                                now ? fmt::format("{:.3f}", *now) : "not measured",
+                                before ? fmt::format("{:.3f}", *before) : "none")});
+    }
+    return verdicts;
 }
 
 std::string table(const std::vector<Row>& rows) {

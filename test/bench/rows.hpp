@@ -32,6 +32,17 @@ std::string to_json(const std::vector<Row>& rows);
 /// Throws std::runtime_error when the text is not such a list.
 std::vector<Row> from_json(const std::string& text);
 
+/// What became of a cell that was kept.
+struct Verdict {
+    bool right = false;
+    std::string text;
+};
+
+/// For each row of `kept` with Libra: does it cost at most 5 % more than it did, measured by the
+/// copying path of its time? So a proxy or a kernel that became dearer for both does not count.
+/// A row that was not measured is wrong.
+std::vector<Verdict> judge(const std::vector<Row>& kept, const std::vector<Row>& rows);
+
 /// A table for each cpu: a line a proxy and size, the paths side by side.
 std::string table(const std::vector<Row>& rows);
 
