@@ -116,14 +116,22 @@ Reply Client::read_reply(const Exchange& what, std::optional<std::uint64_t> stop
 
 Reply Client::exchange(const Exchange& what) {
     if (what.answer.early || what.answer.leave_early) {
+        std::string hung;
         std::jthread sender([&] {
             try {
                 send(what);
             } catch (const Cut&) {
                 // The other side had heard enough.
+            } catch (const std::exception& error) {
+                hung = error.what();
             }
         });
-        return receive(what);
+        Reply reply = receive(what);
+        sender.join();
+        if (reply.wrong.empty()) {
+            reply.wrong = hung;
+        }
+        return reply;
     }
     if (!what.expect_continue) {
         try {

@@ -38,6 +38,12 @@ http {{
             add_header X-Origin 1;
             add_header X-Size $arg_len;
         }}
+        location = /take {{
+            client_body_buffer_size 32m;
+            proxy_pass http://127.0.0.1:{1};
+            proxy_pass_request_body off;
+            proxy_set_header Content-Length "";
+        }}
         location = /post {{
             client_body_in_file_only on;
             proxy_pass http://127.0.0.1:{1};
@@ -75,7 +81,8 @@ std::string header(const Reply& reply, const std::string& name) {
 
 } // namespace
 
-FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes)
+FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes,
+                       std::uint16_t listen)
     : directory_(new_directory()) {
     std::filesystem::create_directories(directory_ + "/files");
     for (const std::uint64_t size : sizes) {
@@ -83,13 +90,13 @@ FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& si
         Pattern{get(size).answer.body.seed}.fill(0, std::as_writable_bytes(std::span(bytes)));
         spew(fmt::format("{}/files/{}", directory_, size), bytes);
     }
-    spew(directory_ + "/nginx.conf", fmt::format(configuration, port, port + 1));
+    spew(directory_ + "/nginx.conf", fmt::format(configuration, listen, listen + 1));
     ProcessOptions options;
     options.netns = ns.fd();
     options.output = directory_ + "/stdout";
     daemon_ = Process(
         {"nginx", "-p", directory_, "-e", "log", "-c", "nginx.conf", "-g", "daemon off;"}, options);
-    if (!eventually([this] { return !children(daemon_.pid()).empty(); })) {
+    if (!eventually([this] { return !workers().empty(); })) {
         throw std::runtime_error("the origin does not start: " + slurp(directory_ + "/log"));
     }
 }
@@ -98,6 +105,10 @@ FileOrigin::~FileOrigin() {
     daemon_.stop();
     std::error_code ignored;
     std::filesystem::remove_all(directory_, ignored);
+}
+
+std::vector<pid_t> FileOrigin::workers() const {
+    return children(daemon_.pid());
 }
 
 std::string FileOrigin::check_posted(const Exchange& what, const Reply& reply) {

@@ -15,9 +15,14 @@ class FileOrigin {
 public:
     static constexpr std::uint16_t port = 9000;
 
-    /// Serves a file for each of these sizes.
-    FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes);
+    /// Serves /files/SIZE for each of these sizes, and takes what is posted to /take.
+    FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes,
+               std::uint16_t listen = port);
     ~FileOrigin();
+
+    pid_t pid() const { return daemon_.pid(); }
+    /// The processes that hold connections.
+    std::vector<pid_t> workers() const;
 
     /// The posted body that the answer speaks of, compared with what was sent and removed; empty
     /// when it is right.

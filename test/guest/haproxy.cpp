@@ -15,10 +15,13 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     text += fmt::format("defaults\n  mode http\n  option {}\n  http-reuse {}\n",
                         c.server_close ? "http-server-close" : "http-keep-alive",
                         c.upstream_keepalive && !c.server_close ? "safe" : "never");
-    text += "  timeout connect 60s\n  timeout client 120s\n  timeout server 120s\n  retries 0\n";
+    text += "  timeout connect 1h\n  timeout client 1h\n  timeout server 1h\n  retries 0\n";
     text += fmt::format("frontend front\n  bind :::{} v4v6 backlog 512\n  default_backend back\n",
                         Proxy::port);
-    return text + fmt::format("backend back\n{}  server origin {}\n", c.backend_lines, server);
+    const std::string first =
+        c.first_port == 0 ? "" : fmt::format("  server first {}\n", Proxy::first_of(c, upstream));
+    return text +
+           fmt::format("backend back\n{}{}  server origin {}\n", c.backend_lines, first, server);
 }
 
 class Haproxy : public Proxy {
@@ -40,12 +43,10 @@ public:
         retired_.push_back(std::move(daemon_));
         daemon_ = std::move(next);
         wait_until_listening();
-        eventually(
-            [this] {
-                return log().find("Proxy front stopped") != std::string::npos ||
-                       log().find("Stopping frontend") != std::string::npos;
-            },
-            std::chrono::seconds(10));
+        eventually([this] {
+            return log().find("Proxy front stopped") != std::string::npos ||
+                   log().find("Stopping frontend") != std::string::npos;
+        });
     }
 
 private:

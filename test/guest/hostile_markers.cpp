@@ -17,7 +17,7 @@ using namespace guest::hostile;
 
 namespace {
 
-constexpr std::size_t marker_size = 16;
+constexpr std::size_t marker_size = 32;
 
 /// Another attached process, and the last marker that it saw.
 class Elsewhere {

@@ -6,7 +6,7 @@
 namespace guest::misbehave {
 namespace {
 
-constexpr std::uint64_t marker = 16;
+constexpr std::uint64_t marker = 32;
 constexpr std::uint64_t step = 4096;
 
 /// A piece of a placeholder.

@@ -10,14 +10,14 @@ namespace guest::misbehave {
 namespace {
 
 // As in module/marker.h; an application could not know any of it.
-constexpr std::size_t marker_size = 16;
+constexpr std::size_t marker_size = 32;
 constexpr unsigned payload_bits = 20;
 constexpr std::byte first_byte{0xf5};
 /// Fewer are ever made in a test.
 constexpr std::uint64_t ids_end = 1ULL << 32;
 
 struct Marker {
-    std::uint32_t magic;
+    std::uint64_t magic;
     std::uint64_t id;
     std::uint64_t offset;
 };
@@ -26,7 +26,10 @@ Marker marker_at(std::span<const std::byte> bytes, std::size_t at) {
     Marker marker{};
     std::uint64_t body = 0;
     std::memcpy(&marker.magic, bytes.data() + at, sizeof(marker.magic));
-    std::memcpy(&body, bytes.data() + at + 8, sizeof(body));
+    // each second byte is the first one again
+    for (std::size_t i = 0; i < sizeof(body); ++i) {
+        body |= std::to_integer<std::uint64_t>(bytes[at + 17 + 2 * i]) << (8 * i);
+    }
     marker.id = body >> payload_bits;
     marker.offset = body & ((1U << payload_bits) - 1);
     return marker;

@@ -188,23 +188,22 @@ private:
     std::optional<Attachment> attachment_;
 };
 
-void try_some(Rig& rig, Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+void try_some(Rig& rig, Family family, const std::vector<std::uint64_t>& seeds, Faults& faults,
               Tally& tally) {
-    for (std::uint64_t i = 0; i < count; ++i) {
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
         if (i % batch == 0) {
             rig.begin();
         }
-        const std::uint64_t seed = first + i * width;
         try {
-            const std::string wrong = rig.seed(make_plan(family, seed), tally);
+            const std::string wrong = rig.seed(make_plan(family, seeds[i]), tally);
             if (!wrong.empty()) {
-                faults.add(fmt::format("{} seed {}: {}", name_of(family), seed, wrong));
+                faults.add(fmt::format("{} seed {}: {}", name_of(family), seeds[i], wrong));
             }
         } catch (const std::exception& error) {
-            faults.add(fmt::format("{} seed {}: {}", name_of(family), seed, error.what()));
+            faults.add(fmt::format("{} seed {}: {}", name_of(family), seeds[i], error.what()));
             return;
         }
-        if (i % batch == batch - 1 || i == count - 1) {
+        if (i % batch == batch - 1 || i == seeds.size() - 1) {
             rig.end();
         }
     }
@@ -212,18 +211,21 @@ void try_some(Rig& rig, Family family, std::uint64_t first, std::uint64_t count,
 
 } // namespace
 
-void try_range(Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+void try_seeds(Family family, const std::vector<std::uint64_t>& seeds, Faults& faults,
                Tally& tally) {
     std::vector<std::unique_ptr<Rig>> rigs;
+    std::vector<std::vector<std::uint64_t>> shares(width);
     for (int i = 0; i < width; ++i) {
         // libractl is not for several threads
         rigs.push_back(std::make_unique<Rig>(i));
         rigs.back()->attach();
     }
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+        shares[i % width].push_back(seeds[i]);
+    }
     in_threads(width, faults, [&](int i) {
-        const auto number = static_cast<std::uint64_t>(i);
-        try_some(*rigs.at(number), family, first + number, (count + width - 1 - number) / width,
-                 faults, tally);
+        const auto number = static_cast<std::size_t>(i);
+        try_some(*rigs.at(number), family, shares.at(number), faults, tally);
     });
     for (const auto& rig : rigs) {
         rig->stop();

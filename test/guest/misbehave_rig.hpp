@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "crowd.hpp"
 #include "misbehave_plan.hpp"
@@ -19,8 +20,8 @@ struct Tally {
     std::array<std::atomic<std::uint64_t>, way_count> ways{};
 };
 
-/// Seeds [first, first + count), several at once.
-void try_range(Family family, std::uint64_t first, std::uint64_t count, Faults& faults,
+/// These lives, several at once.
+void try_seeds(Family family, const std::vector<std::uint64_t>& seeds, Faults& faults,
                Tally& tally);
 
 } // namespace guest::misbehave

@@ -258,7 +258,7 @@ std::uint64_t Run::inside_marker(const Progress& progress, Dice& dice) const {
     if (part.line >= 0) {
         const std::uint64_t begin = part.from + progress.in_part;
         for (const Placeholder& place : channel(part.line).reader.inspector().placeholders()) {
-            const std::uint64_t inside = place.from + dice.between(1, 15);
+            const std::uint64_t inside = place.from + dice.between(1, 31);
             if (inside > begin) {
                 return inside - begin;
             }

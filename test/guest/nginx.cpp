@@ -15,11 +15,17 @@ namespace {
 std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     const std::string server = c.unix_upstream.empty() ? upstream : "unix:" + c.unix_upstream;
     std::string text = fmt::format("user root;\nworker_processes {};\npid nginx.pid;\n", c.workers);
-    text += "error_log log notice;\nevents { worker_connections 1024; }\nhttp {\n"
-            "access_log off;\nkeepalive_timeout 120s;\nkeepalive_requests 100000;\n"
+    // One connection a round, and under 200 of them a round takes seconds here: some would wait
+    // for minutes.
+    text += "error_log log notice;\nevents { worker_connections 1024; multi_accept on; }\nhttp {\n"
+            "access_log off;\nkeepalive_timeout 1h;\nkeepalive_requests 100000;\n"
+            // Clients that wait must not be cut off because the machine is slow: the default is a
+            // minute for most of these.
+            "client_header_timeout 1h;\nclient_body_timeout 1h;\nsend_timeout 1h;\n"
+            "proxy_connect_timeout 1h;\nproxy_send_timeout 1h;\nproxy_read_timeout 1h;\n"
             "client_body_temp_path body;\nproxy_temp_path proxy;\nfastcgi_temp_path fastcgi;\n"
             "uwsgi_temp_path uwsgi;\nscgi_temp_path scgi;\n"
-            "client_max_body_size 0;\nproxy_read_timeout 120s;\n"
+            "client_max_body_size 0;\n"
             "reset_timedout_connection on;\n";
     text += fmt::format("client_body_buffer_size {}k;\n", c.body_buffer_kb);
     text += fmt::format("proxy_buffering {};\nproxy_request_buffering {};\n",
@@ -27,7 +33,11 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     text += fmt::format("proxy_buffers {} {}k;\nproxy_buffer_size {}k;\n", c.buffers, c.buffer_kb,
                         c.buffer_kb);
     text += c.http_lines;
-    text += fmt::format("upstream origin {{ server {};{} }}\n", server,
+    const std::string first =
+        c.first_port == 0 ? ""
+                          : fmt::format("server {} max_fails=0; ", Proxy::first_of(c, upstream));
+    text += fmt::format("upstream origin {{ {}server {}{};{} }}\n", first, server,
+                        first.empty() ? "" : " max_fails=0 backup",
                         c.upstream_keepalive ? " keepalive 32; keepalive_requests 100000;" : "");
     text += fmt::format("server {{\nlisten {} backlog=512;\nlisten [::]:{} backlog=512;\n",
                         Proxy::port, Proxy::port);

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -66,6 +67,11 @@ int exit_code(int status) {
 }
 
 } // namespace
+
+std::chrono::seconds hang_guard_from_environment() {
+    const char* text = std::getenv("LIBRA_TEST_HANG_GUARD");
+    return std::chrono::seconds(text == nullptr ? 60 : std::strtol(text, nullptr, 10));
+}
 
 Process::Process(const std::vector<std::string>& argv, const ProcessOptions& options) {
     Fd log;
@@ -127,7 +133,7 @@ std::optional<int> Process::wait(std::chrono::milliseconds guard) {
 void Process::stop() {
     in_.reset();
     signal(SIGTERM);
-    if (!wait(std::chrono::seconds(20))) {
+    if (!wait()) {
         kill();
     }
 }
@@ -209,7 +215,10 @@ std::vector<pid_t> children(pid_t pid) {
 
 std::string slurp(const std::string& path) {
     std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    std::ostringstream text;
+    // a process whose file this is may end meanwhile: that is not thrown on
+    text << file.rdbuf();
+    return text.str();
 }
 
 void spew(const std::string& path, const std::string& text) {

@@ -95,6 +95,10 @@ std::unique_ptr<Proxy> Proxy::start(const Namespace& ns, const ProxyConfig& conf
                                            : start_haproxy(ns, config, upstream);
 }
 
+std::string Proxy::first_of(const ProxyConfig& config, const std::string& upstream) {
+    return upstream.substr(0, upstream.rfind(':') + 1) + std::to_string(config.first_port);
+}
+
 Proxy::Proxy(const Namespace& ns, ProxyConfig config)
     : ns_(ns)
     , config_(std::move(config)) {

@@ -39,6 +39,7 @@ struct ProxyConfig {
     bool upstream_keepalive = true;
     std::string unix_upstream; ///< path of a socket instead of TCP
     bool v6_upstream = false;
+    std::uint16_t first_port = 0; ///< another server at the origin's address, which is tried before
 };
 
 /// nginx with 8 x 4K buffers, 16 x 64K buffers, unbuffered with 1M, ...
@@ -70,6 +71,9 @@ public:
     void stop();
     void kill();
     std::string log() const;
+
+    /// The upstream with the port of the server that is tried before.
+    static std::string first_of(const ProxyConfig& config, const std::string& upstream);
 
     /// `upstream`: address:port.
     static std::unique_ptr<Proxy> start(const Namespace& ns, const ProxyConfig& config,

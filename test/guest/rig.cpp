@@ -58,11 +58,11 @@ void Rig::detach() {
 void Rig::talk(const std::vector<Exchange>& exchanges, bool v6) {
     std::optional<Client> client;
     for (const Exchange& what : exchanges) {
-        if (!client) {
-            client.emplace(connect(v6));
-        }
         Reply reply;
         try {
+            if (!client) {
+                client.emplace(connect(v6));
+            }
             reply = client->exchange(what);
             faults.add(flaw(what, reply));
         } catch (const std::exception& error) {
@@ -90,12 +90,10 @@ void Rig::expect_savings(const Exchange& what, int count, double copied_percent)
         (what.answer.body.size + what.body.size) * static_cast<std::uint64_t>(count);
     Figures change;
     // The client may have all before the proxy's last call has returned and is counted.
-    eventually(
-        [&] {
-            change = libra_module::figures() - before;
-            return libra_module::plain() || change.forwarded() >= 2 * bytes;
-        },
-        std::chrono::seconds(10));
+    eventually([&] {
+        change = libra_module::figures() - before;
+        return libra_module::plain() || change.forwarded() >= 2 * bytes;
+    });
 
     INFO(describe(what) << ", " << count << " times: " << change.describe());
     CHECK(faults.text() == "");

@@ -15,6 +15,8 @@ using nlohmann::json;
 namespace {
 
 constexpr int proof = 8;
+/// Exchanges from which advise draws a conclusion.
+constexpr std::uint64_t telling = 40;
 
 /// nginx that replaces what a client names in a header by something else.
 ProxyConfig replacing_nginx() {
@@ -131,14 +133,23 @@ json policies() {
 template <typename Look>
 void under_load(Rig& rig, const Exchange& what, Look&& look) {
     CHECK(eventually([] { return policies().size() == 1; }));
-    std::atomic<bool> stop = false;
-    std::jthread load([&] {
-        while (!stop) {
+    // told to stop by its end, however `look` ends
+    const std::jthread load([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
             rig.talk(times(4, what));
         }
     });
     look();
-    stop = true;
+}
+
+/// Until so many exchanges went through since `before`; then Ctrl-C. How long that takes is the
+/// machine's affair.
+json advice_after(Running& advise, const Figures& before, std::uint64_t exchanges) {
+    CHECK(eventually([&] {
+        return (libra_module::figures() - before).counters.at("rx_messages") >= 2 * exchanges;
+    }));
+    advise.signal(SIGINT);
+    return advise.all();
 }
 
 void check_no_policy() {
@@ -194,10 +205,11 @@ TEST_CASE("advise recommends eliding where every body goes out as it came in", "
     for (const ProxyConfig& config : {nginx_large(), haproxy_64k()}) {
         INFO(config.name);
         Rig rig(config, detached());
+        const Figures before = libra_module::figures();
         Running advise(
-            {"advise", "--pid", std::to_string(rig.proxy->pid()), "--for", "15s", "--json"});
+            {"advise", "--pid", std::to_string(rig.proxy->pid()), "--for", "1h", "--json"});
         json advice;
-        under_load(rig, get(100'000), [&] { advice = advise.all(); });
+        under_load(rig, get(100'000), [&] { advice = advice_after(advise, before, telling); });
         CHECK(advise.wait() == 0);
         INFO(advice.dump(1));
         CHECK(advice.at("recommendation") == "elide");
@@ -212,18 +224,23 @@ TEST_CASE("advise recommends eliding where every body goes out as it came in", "
 TEST_CASE("advise names what must not be elided, and why", "[modes]") {
     libra_module::load_parser();
     Rig rig(replacing_nginx(), detached());
-    Running advise({"advise", "--pid", std::to_string(rig.proxy->pid()), "--for", "15s", "--json"});
+    const Figures before = libra_module::figures();
+    Running advise({"advise", "--pid", std::to_string(rig.proxy->pid()), "--for", "1h", "--json"});
     json advice;
     under_load(rig, get(100'000), [&] {
-        std::jthread others([&] {
-            for (int i = 0; i < 20; ++i) {
-                Exchange what = get(60'000);
-                what.answer.body.seed = static_cast<std::uint64_t>(i) + 100;
-                what.answer.status = 404; // a class of its own
-                fetch_rewritten(rig, what);
-            }
-        });
-        advice = advise.all();
+        for (int i = 0; i < 20; ++i) {
+            Exchange what = get(60'000);
+            what.answer.body.seed = static_cast<std::uint64_t>(i) + 100;
+            what.answer.status = 404; // a class of its own
+            fetch_rewritten(rig, what);
+        }
+        // what never goes out as it came in is known as altered after a while
+        CHECK(eventually([worker = rig.proxy->workers().front()] {
+            const json classes = classes_of(worker);
+            return std::any_of(classes.begin(), classes.end(),
+                               [](const json& each) { return each.at("altered") > 0; });
+        }));
+        advice = advice_after(advise, before, telling + 20);
     });
     CHECK(advise.wait() == 0);
     INFO(advice.dump(1));

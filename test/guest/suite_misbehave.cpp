@@ -4,6 +4,7 @@
 // A seed is one short life of a few connections, see misbehave_plan.hpp. LIBRA_TEST_SEED repeats
 // one, LIBRA_TEST_SEEDS says how many each case tries (from LIBRA_TEST_FIRST_SEED on).
 #include <cstdlib>
+#include <numeric>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
@@ -22,17 +23,22 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
     return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
-/// Tries one family; `usual`: how many seeds unless told otherwise.
-void try_seeds(Family family, std::uint64_t usual, Elided elided = Elided::some) {
+/// Which ones to try; `usual`: how many unless told otherwise.
+std::vector<std::uint64_t> seeds_to_try(std::uint64_t usual) {
+    if (std::getenv("LIBRA_TEST_SEED") != nullptr) {
+        return {number_from("LIBRA_TEST_SEED", 0)};
+    }
+    std::vector<std::uint64_t> seeds(number_from("LIBRA_TEST_SEEDS", usual));
+    std::iota(seeds.begin(), seeds.end(), number_from("LIBRA_TEST_FIRST_SEED", 1));
+    return seeds;
+}
+
+/// Tries one family.
+void try_family(Family family, std::uint64_t usual, Elided elided = Elided::some) {
     const Figures before = libra_module::figures();
     Faults faults;
     misbehave::Tally tally;
-    if (std::getenv("LIBRA_TEST_SEED") != nullptr) {
-        misbehave::try_range(family, number_from("LIBRA_TEST_SEED", 0), 1, faults, tally);
-    } else {
-        misbehave::try_range(family, number_from("LIBRA_TEST_FIRST_SEED", 1),
-                             number_from("LIBRA_TEST_SEEDS", usual), faults, tally);
-    }
+    misbehave::try_seeds(family, seeds_to_try(usual), faults, tally);
     const Figures change = libra_module::figures() - before;
     fmt::print(stderr,
                "    {}: {} seeds, {} connections reset, {} not looked at to their end; {}\n",
@@ -61,9 +67,7 @@ void try_seeds(Family family, std::uint64_t usual, Elided elided = Elided::some)
 void try_again(const std::vector<std::uint64_t>& seeds) {
     Faults faults;
     misbehave::Tally tally;
-    for (const std::uint64_t seed : seeds) {
-        misbehave::try_range(Family::mangles, seed, 1, faults, tally);
-    }
+    misbehave::try_seeds(Family::mangles, seeds, faults, tally);
     CHECK(faults.text() == "");
     check_nothing_left();
 }
@@ -86,33 +90,33 @@ TEST_CASE("A placeholder with a hole near its end", "[misbehave]") {
 }
 
 TEST_CASE("Every way to read", "[misbehave]") {
-    try_seeds(Family::reads, 200);
+    try_family(Family::reads, 400);
 }
 
 TEST_CASE("Every way to write", "[misbehave]") {
-    try_seeds(Family::writes, 200);
+    try_family(Family::writes, 400);
 }
 
 TEST_CASE("Bodies that are copied in memory, and sent to two peers", "[misbehave]") {
-    try_seeds(Family::copies, 150);
+    try_family(Family::copies, 400);
 }
 
 TEST_CASE("Bodies that leave in other order, or not all of them", "[misbehave]") {
-    try_seeds(Family::mangles, 150);
+    try_family(Family::mangles, 400);
 }
 
 TEST_CASE("Requests and answers in two threads", "[misbehave]") {
-    try_seeds(Family::threads, 100);
+    try_family(Family::threads, 200);
 }
 
 TEST_CASE("Descriptors and memory of several processes", "[misbehave]") {
-    try_seeds(Family::processes, 60);
+    try_family(Family::processes, 100);
 }
 
 TEST_CASE("Calls through io_uring", "[misbehave]") {
-    try_seeds(Family::uring, 120);
+    try_family(Family::uring, 240);
 }
 
 TEST_CASE("Connections that end at any moment", "[misbehave]") {
-    try_seeds(Family::ends, 150);
+    try_family(Family::ends, 300);
 }

@@ -67,8 +67,7 @@ std::string fetch_compressed(Rig& rig, const Exchange& what) {
         fmt::format("http://{}:{}{}", rig.net.proxy_address(), Proxy::port, target_of(what.answer));
     ProcessOptions options;
     options.netns = rig.net.client().fd();
-    const RunResult done =
-        run({"curl", "-sS", "--compressed", "--max-time", "60", "-o", file, url}, options);
+    const RunResult done = run({"curl", "-sS", "--compressed", "-o", file, url}, options);
     if (done.code != 0) {
         rig.faults.add("curl: " + done.out);
     }

@@ -79,8 +79,7 @@ std::string fetch(Rig& rig, const Exchange& what) {
         fmt::format("http://{}:{}{}", rig.net.proxy_address(), Proxy::port, target_of(what.answer));
     ProcessOptions options;
     options.netns = rig.net.client().fd();
-    const RunResult done =
-        run({"curl", "-sS", "--compressed", "--max-time", "60", "-o", file, url}, options);
+    const RunResult done = run({"curl", "-sS", "--compressed", "-o", file, url}, options);
     if (done.code != 0) {
         rig.faults.add("curl: " + done.out);
     }
@@ -205,7 +204,7 @@ Reader compression() {
 Reader request_acl() {
     Reader reader{haproxy_64k(), "req.body", post(size), {}, 403, Auto::copies, {}};
     reader.config.name = "HAProxy with an ACL of request bodies";
-    reader.config.backend_lines = fmt::format("  http-request wait-for-body time 60s\n"
+    reader.config.backend_lines = fmt::format("  http-request wait-for-body time 1h\n"
                                               "  http-request deny deny_status 403 if {}\n",
                                               needle("req.body"));
     return reader;
@@ -214,7 +213,7 @@ Reader request_acl() {
 Reader response_acl() {
     Reader reader{haproxy_64k(), "res.body", get(size), {}, 502, Auto::copies, {}};
     reader.config.name = "HAProxy with an ACL of response bodies";
-    reader.config.backend_lines = fmt::format("  http-response wait-for-body time 60s\n"
+    reader.config.backend_lines = fmt::format("  http-response wait-for-body time 1h\n"
                                               "  http-response deny deny_status 502 if {}\n",
                                               needle("res.body"));
     return reader;

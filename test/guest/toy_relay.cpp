@@ -6,8 +6,8 @@
 //   slice FROM TO     that range of the body, as a 206
 //   again             the answer before, out of the same memory, without asking upstream
 //   cut-marker        a slice, copied together, of which the end of a chunk cuts the first marker
-//   header            as it came, and the first 16 bytes of the body in a header
-//   token             a body of those 16 bytes and zeros
+//   header            as it came, and the first 32 bytes of the body in a header
+//   token             a body of those 32 bytes and zeros
 //   swap              the second half of the body before the first
 //   edit              with a few bytes of the body overwritten
 //   crumbs            in chunks: each of its first bytes one of its own, sent from where it lies
@@ -188,8 +188,8 @@ private:
         if (!answer->receive(server.get())) {
             return answer->error() != 0 ? answer->error() : EPIPE;
         }
-        if (answer->body().size() >= 16) {
-            token_ = to_hex(std::as_bytes(std::span(answer->body().substr(0, 16))));
+        if (answer->body().size() >= 32) {
+            token_ = to_hex(std::as_bytes(std::span(answer->body().substr(0, 32))));
         }
         server.reset();
         const int error = mode_ == "fork" ? in_child([&] { return respond(client, *answer); })
@@ -228,7 +228,7 @@ private:
 
     int respond(int client, Message& answer) {
         const std::string_view body = answer.body();
-        const std::string token(body.substr(0, 16));
+        const std::string token(body.substr(0, 32));
         if (mode_ == "slice") {
             return send_both(client, answer.head_with(to_ - from_),
                              body.substr(from_, to_ - from_));
