@@ -61,6 +61,9 @@ namespace {
 constexpr std::uint64_t stretch_max = 300'000;
 /// More are only needed when there is no order.
 constexpr int steps_max = 100'000;
+/// Where one call's bytes go on behind another one's, the first ones of both may be the same:
+/// chunks of one size begin alike.
+constexpr std::size_t same_max = 64;
 
 /// Copied bytes, or a placeholder.
 struct Piece {
@@ -107,9 +110,9 @@ public:
         // that bytes fit is no accident when they are many: those first
         const bool second = over(0) || (!over(1) && surely(1, fits[1]) > surely(0, fits[0]));
         for (const std::size_t i : {std::size_t(second), std::size_t(!second)}) {
-            // the first bytes of what another one has read may be the same
-            for (std::size_t less = 0; less < 3 && less < fits.at(i); ++less) {
-                if (take(i, fits.at(i) - less, at)) {
+            for (std::size_t less = 0; less < same_max && less < fits.at(i); ++less) {
+                const std::size_t count = fits.at(i) - less;
+                if ((less == 0 || follows(1 - i, at + count)) && take(i, count, at)) {
                     return true;
                 }
                 if (whole(i)) {
@@ -150,6 +153,8 @@ private:
                              !script_.text_at(at + rest.size() - 1);
         return in_body && (!other || *piece.id < *other) ? rest.size() : 0;
     }
+
+    bool follows(std::size_t i, std::uint64_t at) const { return !over(i) && fit(i, at) != 0; }
 
     bool take(std::size_t i, std::size_t count, std::uint64_t at) {
         const auto next = next_;
