@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstring>
@@ -64,6 +65,20 @@ NonBlocking::NonBlocking(int fd)
 
 NonBlocking::~NonBlocking() {
     ::fcntl(fd_, F_SETFL, flags_);
+}
+
+ReadTimeout::ReadTimeout(int fd, std::chrono::seconds most)
+    : fd_(fd) {
+    socklen_t size = sizeof(before_);
+    check(::getsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &before_, &size), "SO_RCVTIMEO");
+    const timeval now{most.count(), 0};
+    check(::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &now, sizeof(now)), "SO_RCVTIMEO");
+}
+
+ReadTimeout::~ReadTimeout() {
+    const int error = errno;
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &before_, sizeof(before_));
+    errno = error;
 }
 
 void fail(const char* call) {

@@ -2,6 +2,9 @@
 // What reading and writing in the misbehaving proxy share: waiting, and the end of a connection.
 #pragma once
 
+#include <sys/time.h>
+
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -52,6 +55,19 @@ public:
 private:
     int fd_;
     int flags_;
+};
+
+/// While it lives, reads wait no longer than this.
+class ReadTimeout {
+public:
+    ReadTimeout(int fd, std::chrono::seconds most);
+    ReadTimeout(const ReadTimeout&) = delete;
+    ReadTimeout& operator=(const ReadTimeout&) = delete;
+    ~ReadTimeout();
+
+private:
+    int fd_;
+    timeval before_{};
 };
 
 /// Throws what errno says of a call on a socket.

@@ -105,7 +105,8 @@ void Ends::send(std::size_t i) {
 }
 
 bool Ends::run() {
-    const auto guard = static_cast<int>(std::chrono::milliseconds(hang_guard).count());
+    // before the proxy's own calls give up, so that what they wait for can be seen
+    const auto guard = static_cast<int>(std::chrono::milliseconds(hang_guard).count() / 2);
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
         if (!over(i) && (plan_.lines.at(i).stop_after == 0 || plan_.lines.at(i).leave_after == 0)) {
             leave(i);

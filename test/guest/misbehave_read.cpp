@@ -6,12 +6,18 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 #include <fmt/format.h>
 
 #include "misbehave_uring.hpp"
 
 namespace guest::misbehave {
+namespace {
+
+constexpr std::chrono::seconds low_water_time{1};
+
+} // namespace
 
 std::size_t any_size(Dice& dice) {
     const auto kind = dice.between(1, 20);
@@ -189,13 +195,25 @@ void Reader::all(Call& call, Dice& dice) {
     took(call, got);
 }
 
+/// A read that has taken what was there, and waits for the rest, is not woken by less than the
+/// mark, on plain TCP as well (tcp_data_ready()): then what it has is what it gives, after a time.
 void Reader::low_water(Call& call, Dice& dice) {
+    using Clock = std::chrono::steady_clock;
     way_ = Way::low_water;
     int least = static_cast<int>(
         dice.between(1, std::min<std::uint64_t>(4000, call.goal.until - position_)));
     check(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), "SO_RCVLOWAT");
     const std::size_t low = std::min(static_cast<std::size_t>(least), call.size);
-    const ssize_t got = one_call(call, 0, dice);
+    Clock::time_point begin;
+    ssize_t got = 0;
+    {
+        const ReadTimeout timeout(fd_, low_water_time);
+        do {
+            begin = Clock::now();
+            got = one_call(call, 0, dice);
+        } while (got < 0 && errno == EAGAIN);
+    }
+    const bool early = Clock::now() - begin < low_water_time;
     least = 1;
     const int error = errno;
     check(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof(least)), "SO_RCVLOWAT");
@@ -203,7 +221,7 @@ void Reader::low_water(Call& call, Dice& dice) {
     const bool less = got > 0 && static_cast<std::size_t>(got) < low;
     took(call, got);
     char byte = 0;
-    if (less && ::recv(fd_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0) {
+    if (less && early && ::recv(fd_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) != 0) {
         throw Wrong(fmt::format("SO_RCVLOWAT of {} gave {}", low, got));
     }
 }

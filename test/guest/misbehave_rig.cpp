@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <sstream>
@@ -14,6 +15,7 @@
 
 #include "libra.hpp"
 #include "misbehave_ends.hpp"
+#include "process.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
 
@@ -63,6 +65,16 @@ Said parse(const std::string& answer) {
     }
     std::getline(words >> std::ws, said.wrong);
     return said;
+}
+
+/// Where each thread of the proxy waits, and what the sockets hold: for whoever looks into a hang.
+void print_hang(pid_t pid) {
+    for (const auto& task :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
+        fmt::print(stderr, "    hangs: thread {}: {}{}", task.path().filename().string(),
+                   slurp(task.path() / "syscall"), slurp(task.path() / "stack"));
+    }
+    fmt::print(stderr, "{}\n", run({"ss", "-tnoime"}).out);
 }
 
 /// One misbehaving proxy with its peers.
@@ -125,6 +137,9 @@ public:
         }
         Ends ends(plan, std::move(sockets));
         const bool ended = ends.run();
+        if (!ended) {
+            print_hang(toy_->pid());
+        }
         Said said = parse(toy_->read_line());
         said.slow = std::chrono::steady_clock::now() - begin >= kept;
         std::string wrong = said.wrong;
