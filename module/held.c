@@ -21,12 +21,15 @@
  */
 #define HELD_JIFFIES	(2 + HZ / 500)
 
+/* Its own: who has the socket locked may sleep in user memory for as long as it likes */
+static struct workqueue_struct *held_wq;
+
 static void held_arm(struct libra_sock *ls, unsigned long delay)
 {
 	refcount_inc(&ls->ref);
 	sock_hold(ls->sk);
 	/* one that is armed already has references */
-	if (mod_delayed_work(system_wq, &ls->tx.held.timer, delay)) {
+	if (mod_delayed_work(held_wq, &ls->tx.held.timer, delay)) {
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
@@ -57,10 +60,14 @@ static void held_timer(struct work_struct *work)
 	struct libra_held *held = &ls->tx.held;
 	struct sock *sk = ls->sk;
 
-	mutex_lock(&ls->tx.lock);
+	/* whoever sends just now decides, or asks for a timer of its own */
+	if (!mutex_trylock(&ls->tx.lock)) {
+		held_arm(ls, HELD_JIFFIES);
+		goto put;
+	}
 	if (held->finished || held->state == LIBRA_HELD_NONE)
 		goto unlock;
-	/* waited for the lock, and other bytes are held by now: with a timer of their own */
+	/* other bytes are held by now, with a timer of their own */
 	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, held->due))
 		goto unlock;
 	/* while there is no room nobody waits for these bytes */
@@ -74,6 +81,7 @@ static void held_timer(struct work_struct *work)
 		held_arm(ls, HELD_JIFFIES);
 unlock:
 	mutex_unlock(&ls->tx.lock);
+put:
 	sock_put(sk);
 	libra_sock_put(ls);
 }
@@ -218,4 +226,16 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 	held->state = LIBRA_HELD_NONE;
 	held->len = 0;
 	return 0;
+}
+
+int __init libra_held_wq_init(void)
+{
+	held_wq = alloc_workqueue("libra_held", WQ_UNBOUND, 0);
+	return held_wq ? 0 : -ENOMEM;
+}
+
+/* Each timer held a context, and none is left: what may be is the end of their work */
+void libra_held_wq_exit(void)
+{
+	destroy_workqueue(held_wq);
 }

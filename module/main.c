@@ -6,6 +6,7 @@
 
 #include "attach.h"
 #include "domain.h"
+#include "held.h"
 #include "marker.h"
 #include "netlink.h"
 #include "overlay.h"
@@ -33,9 +34,12 @@ static int __init libra_init(void)
 	err = libra_domain_init();
 	if (err)
 		goto exit_spill;
-	err = libra_sock_init();
+	err = libra_held_wq_init();
 	if (err)
 		goto exit_domain;
+	err = libra_sock_init();
+	if (err)
+		goto exit_held;
 	err = libra_parser_init();
 	if (err)
 		goto exit_sock;
@@ -56,6 +60,8 @@ exit_ulp:
 	libra_ulp_exit();
 exit_sock:
 	libra_sock_exit();
+exit_held:
+	libra_held_wq_exit();
 exit_domain:
 	libra_domain_exit();
 exit_spill:
@@ -76,6 +82,7 @@ static void __exit libra_exit(void)
 	libra_attach_exit();
 	libra_ulp_exit();
 	libra_policy_exit();
+	libra_held_wq_exit();
 	libra_sock_exit();
 	libra_domain_exit();
 	libra_spill_exit();
