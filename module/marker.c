@@ -134,25 +134,45 @@ u32 libra_marker_prefix(const u8 *bytes, u32 len)
 
 /* ---- search ---- */
 
-/* libra_samples_pass() for user memory; what cannot be read is not passed */
-static size_t marker_pass_user(const u8 __user *p, size_t len)
+static __always_inline bool marker_sample(u16 sample)
+{
+	return (sample & 0xff) == MARKER_BYTE || sample >> 8 == MARKER_BYTE;
+}
+
+/* The same as libra_samples_run() for user memory, as far as that can be read */
+static size_t marker_run_user(const u8 __user *p, size_t len)
 {
 	const u8 __user *at = p, *end = p + len;
-	u64 a, b, c, d;
+	u16 a, b, c, d;
+	u64 around;
 
 	if (!user_read_access_begin(p, len))
 		return 0;
-	for (; end - at >= LIBRA_SAMPLES_SPAN; at += LIBRA_SAMPLES_SPAN) {
-		unsafe_get_user(a, (const u64 __user *)at, fault);
-		unsafe_get_user(b, (const u64 __user *)(at + 32), fault);
-		unsafe_get_user(c, (const u64 __user *)(at + 64), fault);
-		unsafe_get_user(d, (const u64 __user *)(at + 96), fault);
-		if (libra_words_sample(a, b, c, d, MARKER_BYTE))
+	for (;;) {
+		for (; end - at >= LIBRA_SAMPLES_SPAN; at += LIBRA_SAMPLES_SPAN) {
+			unsafe_get_user(a, (const u16 __user *)at, fault);
+			unsafe_get_user(b, (const u16 __user *)(at + 32), fault);
+			unsafe_get_user(c, (const u16 __user *)(at + 64), fault);
+			unsafe_get_user(d, (const u16 __user *)(at + 96), fault);
+			if (marker_sample(a) || marker_sample(b) || marker_sample(c) ||
+			    marker_sample(d))
+				break;
+		}
+		if (end - at < LIBRA_SAMPLES_STEP)
 			break;
+		unsafe_get_user(a, (const u16 __user *)at, fault);
+		if (marker_sample(a)) {
+			if (at == p)
+				break;
+			unsafe_get_user(around, (const u64 __user *)(at - 2), fault);
+			if (!libra_sample_alone(le64_to_cpu((__force __le64)around), MARKER_BYTE))
+				break;
+		}
+		at += LIBRA_SAMPLES_STEP;
 	}
 fault:
 	user_read_access_end();
-	return at > p ? at - p - LIBRA_SAMPLES_UNSEEN : 0;
+	return at - p;
 }
 
 /* The next place where a marker may begin, or @end; up to @near samples tell no more */
@@ -162,7 +182,7 @@ static const u8 *marker_next(const u8 *p, const u8 *end, const u8 **near)
 		p = libra_find_high_byte(p, *near, MARKER_BYTE);
 		if (p < *near || p == end)
 			return p;
-		p += libra_samples_pass(p, end, MARKER_BYTE);
+		p += libra_samples_pass(libra_samples_run(p, end, MARKER_BYTE));
 		*near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
 	}
 }
@@ -187,26 +207,44 @@ enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 	return LIBRA_FOUND_NONE;
 }
 
-/* Of the next bytes of @iter, what lies in one piece: how many are passed? */
-static size_t marker_pass_iter(const struct iov_iter *iter, size_t len)
+/*
+ * For pages. Samples of one go on in the next, so that what lies across both needs
+ * no other look, as long as all of it was between samples.
+ */
+static size_t marker_run_pages(struct iov_iter it, size_t len)
 {
-	const struct bio_vec *bvec;
-	size_t offset, passed;
+	size_t done = 0, offset, n, run;
 	const u8 *bytes;
 
+	for (; len; len -= n) {
+		iov_iter_advance(&it, 0);	/* over empty ones */
+		offset = it.bvec->bv_offset + it.iov_offset;
+		n = min3(len, it.bvec->bv_len - it.iov_offset,
+			 PAGE_SIZE - offset_in_page(offset));
+		bytes = kmap_local_page(it.bvec->bv_page + offset / PAGE_SIZE) +
+			offset_in_page(offset);
+		run = libra_samples_run(bytes, bytes + n, MARKER_BYTE);
+		kunmap_local(bytes);
+		done += run;
+		if (run < n)
+			break;
+		iov_iter_advance(&it, n);
+	}
+	return done;
+}
+
+/* In how many of the next bytes of @iter, which is not moved, no marker begins */
+static size_t marker_pass_iter(const struct iov_iter *iter, size_t len)
+{
+	size_t run = 0;
+
 	if (iter_is_ubuf(iter))
-		return marker_pass_user(iter->ubuf + iter->iov_offset, len);
-	if (iter_is_iovec(iter))
-		return marker_pass_user(iter_iov_addr(iter), min(len, iter_iov_len(iter)));
-	if (!iov_iter_is_bvec(iter))
-		return 0;
-	bvec = iter->bvec;
-	offset = bvec->bv_offset + iter->iov_offset;
-	len = min3(len, bvec->bv_len - iter->iov_offset, PAGE_SIZE - offset_in_page(offset));
-	bytes = kmap_local_page(bvec->bv_page + offset / PAGE_SIZE) + offset_in_page(offset);
-	passed = libra_samples_pass(bytes, bytes + len, MARKER_BYTE);
-	kunmap_local(bytes);
-	return passed;
+		run = marker_run_user(iter->ubuf + iter->iov_offset, len);
+	else if (iter_is_iovec(iter))
+		run = marker_run_user(iter_iov_addr(iter), min(len, iter_iov_len(iter)));
+	else if (iov_iter_is_bvec(iter))
+		run = marker_run_pages(*iter, len);
+	return libra_samples_pass(run);
 }
 
 enum libra_found libra_marker_search_iter(const struct iov_iter *iter,

@@ -5,8 +5,8 @@
  * nobody who has not seen one can make one; the key never leaves the module.
  *
  * Each second byte of a marker is the same. That is for the search, which every
- * byte that is copied goes through: it needs to look at one in four only, see
- * libra_words_sample().
+ * byte that is copied goes through: it need look at two in 32 only, see
+ * libra_samples_run().
  */
 #ifndef _LIBRA_MARKER_H
 #define _LIBRA_MARKER_H

@@ -25,9 +25,10 @@ typedef unsigned long long u64;
 #define LIBRA_HIGHS	(LIBRA_ONES << 7)
 
 /* Four samples, one every 32 bytes */
-#define LIBRA_SAMPLES_SPAN	128
-/* A sample tells of what begins up to its first half: of so many before the next one not */
-#define LIBRA_SAMPLES_UNSEEN	28
+#define LIBRA_SAMPLES_STEP	32
+#define LIBRA_SAMPLES_SPAN	(4 * LIBRA_SAMPLES_STEP)
+/* So many bytes before the next sample may be the first ones of what only that one tells of */
+#define LIBRA_SAMPLES_UNSEEN	30
 
 /* Eight bytes at once, the first one lowest; @p need not be aligned */
 static inline u64 libra_word(const u8 *p)
@@ -100,45 +101,53 @@ static inline bool libra_block_has(const u8 *p, u8 byte)
 }
 
 /*
- * Of 32 bytes in which each second one is @byte, wherever they lie, at least four
- * are among the eight at some multiple of 32: two times @byte. Can these eight be
- * such a sample?
+ * Of 32 bytes in which each second one is @byte, the first among them, one of the two
+ * at some multiple of 32 is @byte, wherever they lie: the search for such bytes looks
+ * at no others. Neither of these two?
  */
-static __always_inline bool libra_word_sample(u64 word, u8 byte)
+static __always_inline bool libra_sample_none(const u8 *at, u8 byte)
 {
-	u64 bits = libra_word_equal(word, byte);
-
-	return bits & (bits >> 16);
+	return at[0] != byte && at[1] != byte;
 }
 
-/* The same for one of four samples; most have none of @byte, text no high bit */
-static __always_inline bool libra_words_sample(u64 a, u64 b, u64 c, u64 d, u8 byte)
+/* What stands around such two, two bytes on either side: is it @byte, but alone? */
+static inline bool libra_sample_alone(u64 around, u8 byte)
 {
-	if (!((a | b | c | d) & LIBRA_HIGHS))
-		return false;
-	if (!(libra_word_equal(a, byte) | libra_word_equal(b, byte) |
-	      libra_word_equal(c, byte) | libra_word_equal(d, byte)))
-		return false;
-	return libra_word_sample(a, byte) || libra_word_sample(b, byte) ||
-	       libra_word_sample(c, byte) || libra_word_sample(d, byte);
+	u64 bits = libra_word_equal(around, byte);
+
+	return !(bits & (bits >> 16 | bits << 16) & 0x80800000);
 }
 
 /*
- * In how many of the bytes from @p on no 32 like that begin, nor the first ones
- * of them that @end cuts. Where a sample may be one of them that ends, and near
- * @end.
+ * How many of the bytes from @p on are between samples that are none of theirs: up
+ * to one that may be, or to the last multiple of 32.
  */
-static inline size_t libra_samples_pass(const u8 *p, const u8 *end, u8 byte)
+static inline size_t libra_samples_run(const u8 *p, const u8 *end, u8 byte)
 {
 	const u8 *at = p;
 
-	while (end - at >= LIBRA_SAMPLES_SPAN &&
-	       !libra_words_sample(libra_word(at), libra_word(at + 32), libra_word(at + 64),
-				   libra_word(at + 96), byte))
-		at += LIBRA_SAMPLES_SPAN;
-	while (end - at >= LIBRA_SAMPLES_SPAN / 4 && !libra_word_sample(libra_word(at), byte))
-		at += LIBRA_SAMPLES_SPAN / 4;
-	return at > p ? at - p - LIBRA_SAMPLES_UNSEEN : 0;
+	for (;;) {
+		while (end - at >= LIBRA_SAMPLES_SPAN && libra_sample_none(at, byte) &&
+		       libra_sample_none(at + 32, byte) && libra_sample_none(at + 64, byte) &&
+		       libra_sample_none(at + 96, byte))
+			at += LIBRA_SAMPLES_SPAN;
+		if (end - at < LIBRA_SAMPLES_STEP)
+			return at - p;
+		if (!libra_sample_none(at, byte) &&
+		    (at == p || !libra_sample_alone(libra_word(at - 2), byte)))
+			return at - p;
+		at += LIBRA_SAMPLES_STEP;
+	}
+}
+
+/*
+ * In how many of the first bytes of such a @run no 32 like that begin, nor the
+ * first ones of them that an end cuts. Runs may be added up when each but the last
+ * took all of its bytes.
+ */
+static inline size_t libra_samples_pass(size_t run)
+{
+	return run ? run - LIBRA_SAMPLES_UNSEEN : 0;
 }
 
 /* First @byte in [p, end), or @end. The kernel's memchr() goes byte by byte */

@@ -2,6 +2,8 @@
 // [hostile] Markers that a remote has learnt, or made up: they never stand for anything, and only
 // the connection that carries a real one may die of it.
 #include <algorithm>
+#include <array>
+#include <filesystem>
 #include <functional>
 #include <sstream>
 
@@ -11,6 +13,7 @@
 #include "hostile_plan.hpp"
 #include "rig.hpp"
 #include "toy.hpp"
+#include "wire.hpp"
 
 using namespace guest;
 using namespace guest::hostile;
@@ -271,7 +274,55 @@ void try_markers(const ProxyConfig& config) {
     check_nothing_left();
 }
 
+/// What comes until the connection ends, in whatever way.
+std::string all_of(Fd socket) {
+    Wire wire(std::move(socket));
+    std::string all;
+    std::array<std::byte, 65'536> bytes;
+    try {
+        wire.write("GET /file HTTP/1.0\r\n\r\n");
+        while (const std::size_t got = wire.read(bytes)) {
+            all.append(reinterpret_cast<const char*>(bytes.data()), got);
+        }
+    } catch (const Cut&) {
+    }
+    return all;
+}
+
 } // namespace
+
+TEST_CASE("A marker in a file that nginx sends itself does not leave", "[hostile]") {
+    if (libra_module::plain()) {
+        return;
+    }
+    const std::string root = "/tmp/libra-files";
+    constexpr std::uint16_t port = 8090;
+    std::filesystem::create_directories(root);
+    Elsewhere elsewhere;
+    ProxyConfig config = nginx_large();
+    config.http_lines =
+        fmt::format("sendfile on;\nserver {{\nlisten {};\nroot {};\n}}\n", port, root);
+    Rig rig(config);
+    // in the middle of a page, across two, and where one ends
+    for (const std::size_t at : {0U, 777U, 4065U, 4066U, 4080U, 4095U, 8190U, 36'850U, 39'968U}) {
+        for (const bool real : {true, false}) {
+            INFO((real ? "another process's marker at " : "a forged one at ") << at);
+            std::string marker = elsewhere.marker();
+            marker.back() = static_cast<char>(marker.back() ^ (real ? 0 : 0x41));
+            std::string body(40'000, 'f');
+            body.replace(at, marker.size(), marker);
+            spew(root + "/file", body);
+            const Figures before = libra_module::figures();
+            const std::string seen =
+                all_of(connect_to(rig.net.client(), rig.net.proxy_address(), port));
+            CHECK(((libra_module::figures() - before).all_resets() > 0) == real);
+            CHECK(seen.ends_with(body) != real);
+            CHECK((seen.find(marker) == std::string::npos) == real);
+        }
+    }
+    elsewhere.stop();
+    rig.finish(Resets::some, Elided::any);
+}
 
 TEST_CASE("Markers that come through nginx stand for nothing", "[hostile]") {
     try_markers(nginx_large());
