@@ -9,9 +9,69 @@
 /* How far: a marker interval, framed in small chunks */
 #define AHEAD_MAX	(32 << 10)
 
+/* How many bytes are looked at together for a marker that framing cuts */
+#define AHEAD_LOOK	128
+#define AHEAD_CUT_MAX	(LIBRA_MARKER_LEN + LIBRA_FRAMING_MAX)
+
+/*
+ * Does a marker begin here that framing cuts? LIBRA_FOUND_CUT: beyond doubt, but
+ * it is cut more than once, or its rest is not there yet.
+ */
+static enum libra_found ahead_cut_marker(const u8 *bytes, u32 len,
+					 struct libra_marker *marker)
+{
+	u32 have = 0, k;
+
+	len = min_t(u32, len, AHEAD_CUT_MAX);
+	while (have + 1 < min_t(u32, len, LIBRA_MARKER_LEN) &&
+	       libra_marker_prefix(bytes, have + 1))
+		have++;
+	/* framing may begin with what the marker would have gone on with */
+	for (k = have; k; k--) {
+		if (libra_marker_across(bytes, k, len, marker) != LIBRA_FOUND_MARKER)
+			continue;
+		/* a few bytes go with the rest of any marker, older ones as well */
+		if (k >= LIBRA_MARKER_SURE || !libra_marker_offset(marker))
+			return LIBRA_FOUND_MARKER;
+	}
+	return have >= LIBRA_MARKER_SURE ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
+}
+
+/*
+ * No marker stands whole in the next @len bytes of @iter. Is there a token that
+ * framing cuts? What follows it is its memory, and may be older.
+ */
+static bool ahead_cut_token(const struct iov_iter *iter, size_t len)
+{
+	u8 bytes[AHEAD_LOOK + AHEAD_CUT_MAX];
+	struct iov_iter all = *iter, it;
+	struct libra_marker marker;
+	u32 at, n, look;
+
+	for (; len; len -= look) {
+		it = all;
+		n = min(iov_iter_count(&it), sizeof(bytes));
+		if (copy_from_iter(bytes, n, &it) != n)
+			return false;
+		look = min_t(size_t, len, AHEAD_LOOK);
+		for (at = 0; at < look; at++) {
+			switch (ahead_cut_marker(bytes + at, n - at, &marker)) {
+			case LIBRA_FOUND_MARKER:
+				return !libra_marker_offset(&marker);
+			case LIBRA_FOUND_CUT:
+				return true;
+			default:
+				break;
+			}
+		}
+		iov_iter_advance(&all, look);
+	}
+	return false;
+}
+
 bool libra_ahead_of_part(struct libra_tx_call *call, size_t len)
 {
-	size_t left = iov_iter_count(call->from), from = len, at;
+	size_t left = iov_iter_count(call->from), from = len, near, at;
 	struct iov_iter it = *call->from;
 	struct libra_marker marker;
 	enum libra_found found;
@@ -28,12 +88,15 @@ bool libra_ahead_of_part(struct libra_tx_call *call, size_t len)
 	if (found == LIBRA_FOUND_FAULT)
 		return false;
 	call->unseen = left - from - at;
-	/*
-	 * From a token behind this part it would be less far. The token itself may
-	 * be cut by framing, and is not found then.
-	 */
-	return found == LIBRA_FOUND_MARKER &&
-	       libra_marker_offset(&marker) + len > from + at + LIBRA_MARKER_LEN;
+	/* from a token behind this part it would be less far */
+	if (found != LIBRA_FOUND_MARKER ||
+	    libra_marker_offset(&marker) + len <= from + at + LIBRA_MARKER_LEN)
+		return false;
+	/* unless it is an older one, which a token's memory still holds */
+	near = len - min_t(size_t, len, LIBRA_MARKER_LEN - 1);
+	it = *call->from;
+	iov_iter_advance(&it, near);
+	return !ahead_cut_token(&it, from + at - near);
 }
 
 /*

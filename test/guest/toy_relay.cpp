@@ -12,6 +12,8 @@
 //   edit              with a few bytes of the body overwritten
 //   crumbs            in chunks: each of its first bytes one of its own, sent from where it lies
 //   crumbs-at-once    the same, copied together and sent by one call
+//   cut-among-old K   in chunks, copied together: of its own bytes, of more of them and the first K of
+//                     the body, and of the rest; the answer's memory held older markers before
 //   fork              sent by a child that has inherited socket and memory
 //   fork-first        all of it done by a child that has inherited the client's socket
 //   fastopen          to an upstream that is connected by MSG_FASTOPEN
@@ -40,15 +42,31 @@ namespace {
 constexpr std::size_t room = 8 << 20;
 constexpr std::string_view line_end = "\r\n";
 constexpr std::string_view last_chunk = "\r\n0\r\n\r\n";
+constexpr std::size_t marker_length = 32;
+constexpr std::size_t marker_step = 4096;
+
+/// Where the first marker at or behind `from` stands that has one on either side; 0: none does.
+std::size_t find_marker(std::string_view body, std::size_t from) {
+    const std::string_view magic = body.substr(0, 4);
+    for (std::size_t at = std::max(from, marker_step); at + marker_step + 4 <= body.size(); ++at) {
+        if (body.substr(at - marker_step, 4) == magic && body.substr(at, 4) == magic &&
+            body.substr(at + marker_step, 4) == magic) {
+            return at;
+        }
+    }
+    return 0;
+}
 
 /// Memory of its own, and the message in it.
 class Message {
 public:
-    explicit Message(bool touched)
+    /// Memory that is full of `before`, and untouched when that is empty.
+    explicit Message(std::string_view before)
         : bytes_(static_cast<char*>(
               ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
-        if (touched) {
-            std::memset(bytes_, '.', room);
+        for (std::size_t at = 0; !before.empty() && at + before.size() <= room;
+             at += before.size()) {
+            std::memcpy(bytes_ + at, before.data(), before.size());
         }
     }
     Message(const Message&) = delete;
@@ -160,6 +178,9 @@ public:
         if (mode_ == "slice") {
             words >> from_ >> to_;
         }
+        if (mode_ == "cut-among-old") {
+            words >> to_;
+        }
         std::string more;
         touched_ = !(words >> more);
         token_ = "-";
@@ -173,7 +194,7 @@ public:
 
 private:
     int exchange(int client) {
-        Message request(touched_);
+        Message request(touched());
         if (!request.receive(client)) {
             return request.error();
         }
@@ -184,7 +205,8 @@ private:
         if (const int error = ask(request, server); error != 0) {
             return error;
         }
-        auto answer = std::make_unique<Message>(touched_);
+        auto answer =
+            std::make_unique<Message>(mode_ == "cut-among-old" ? older_marker() : touched());
         if (!answer->receive(server.get())) {
             return answer->error() != 0 ? answer->error() : EPIPE;
         }
@@ -196,6 +218,14 @@ private:
                                           : respond(client, *answer);
         before_ = std::move(answer);
         return error;
+    }
+
+    std::string_view touched() const { return touched_ ? "." : ""; }
+
+    /// Of the answer before, one far behind its token.
+    std::string_view older_marker() const {
+        const std::string_view body = before_->body();
+        return body.substr(find_marker(body, body.size() / 2), marker_length);
     }
 
     int ask(const Message& request, Fd& server) {
@@ -261,6 +291,12 @@ private:
             });
             return error != 0 ? error : send_all(client, all);
         }
+        if (mode_ == "cut-among-old") {
+            return send_both(client, answer.head_in_chunks(),
+                             in_chunk(std::string(300, 'x')) +
+                                 in_chunk(std::string(100, 'y').append(body.substr(0, to_))) +
+                                 in_chunk(body.substr(to_)) + "0\r\n\r\n");
+        }
         if (mode_ == "edit") {
             std::memcpy(answer.body_bytes() + body.size() / 2 / 4096 * 4096, "edited edited edited",
                         20);
@@ -274,15 +310,8 @@ private:
 
     /// 2000 bytes and 13 of a marker, the rest of it and all up to the next one.
     static std::string with_cut_marker(std::string_view body) {
-        constexpr std::size_t step = 4096;
-        const std::string_view magic = body.substr(0, 4);
-        std::size_t at = step;
-        while (at + 2 * step < body.size() &&
-               (body.substr(at - step, 4) != magic || body.substr(at, 4) != magic ||
-                body.substr(at + step, 4) != magic)) {
-            ++at;
-        }
-        const std::string_view part = body.substr(at - 2000, 2000 + step + 100);
+        const std::size_t at = find_marker(body, marker_step);
+        const std::string_view part = body.substr(at - 2000, 2000 + marker_step + 100);
         return in_chunk(part.substr(0, 2013)) + in_chunk(part.substr(2013)) + "0\r\n\r\n";
     }
 
