@@ -24,7 +24,8 @@ struct Plan {
     std::vector<std::uint64_t> sizes;
     std::vector<std::string> methods = {"GET"};
     std::vector<int> connections = {1};
-    std::vector<std::string> only; ///< contenders; empty: all
+    std::vector<std::string> only;  ///< contenders; empty: all
+    std::vector<std::string> paths; ///< of theirs; empty: all
     std::string cpu;
     int runs = 5;
 };
@@ -133,12 +134,16 @@ private:
     std::vector<Row> rows_;
 };
 
+bool wanted(const std::vector<std::string>& some, const std::string& name) {
+    return some.empty() || std::find(some.begin(), some.end(), name) != some.end();
+}
+
 int measure(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     Bench bench(plan);
-    for (const Contender& who : contenders()) {
-        if (plan.only.empty() ||
-            std::find(plan.only.begin(), plan.only.end(), who.name) != plan.only.end()) {
+    for (Contender who : contenders()) {
+        std::erase_if(who.paths, [&](const std::string& path) { return !wanted(plan.paths, path); });
+        if (wanted(plan.only, who.name) && !who.paths.empty()) {
             bench.run(who);
         }
     }
@@ -192,6 +197,7 @@ int run(int argc, char** argv) {
     add("methods", options::value(&plan.methods)->multitoken(), "GET, POST");
     add("connections", options::value(&plan.connections)->multitoken(), "how many at once");
     add("only", options::value(&plan.only)->multitoken(), "these proxies alone");
+    add("paths", options::value(&plan.paths)->multitoken(), "these paths alone");
     add("runs", options::value(&plan.runs), "how often each cell is measured");
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
