@@ -11,6 +11,7 @@
 #include "netlink.h"
 #include "overlay.h"
 #include "parser.h"
+#include "payload.h"
 #include "policy.h"
 #include "sock.h"
 #include "spill.h"
@@ -28,9 +29,12 @@ static int __init libra_init(void)
 	err = libra_stream_cache_init();
 	if (err)
 		return err;
-	err = libra_spill_init();
+	err = libra_payload_init();
 	if (err)
 		goto exit_stream;
+	err = libra_spill_init();
+	if (err)
+		goto exit_payload;
 	err = libra_domain_init();
 	if (err)
 		goto exit_spill;
@@ -66,6 +70,8 @@ exit_domain:
 	libra_domain_exit();
 exit_spill:
 	libra_spill_exit();
+exit_payload:
+	libra_payload_exit();
 exit_stream:
 	libra_stream_cache_exit();
 	return err;
@@ -88,6 +94,7 @@ static void __exit libra_exit(void)
 	libra_spill_exit();
 	synchronize_rcu_tasks();
 	rcu_barrier();
+	libra_payload_exit();
 	libra_stream_cache_exit();
 }
 

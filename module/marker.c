@@ -79,14 +79,56 @@ void __init libra_marker_init(void)
 	get_random_bytes(&marker_key, sizeof(marker_key));
 }
 
+void libra_marker_move(struct libra_marker *marker, u64 id, u64 secret, u32 offset)
+{
+	marker->auth = marker_spread(marker_auth(secret, offset));
+	marker->body[0] = marker_spread(lower_32_bits(id << LIBRA_PAYLOAD_BITS) | offset);
+}
+
 void libra_marker_make(struct libra_marker *marker, u64 id, u64 secret, u32 offset)
 {
-	u64 body = id << LIBRA_PAYLOAD_BITS | offset;
-
 	marker->magic = marker_magic;
-	marker->auth = marker_spread(marker_auth(secret, offset));
-	marker->body[0] = marker_spread(lower_32_bits(body));
-	marker->body[1] = marker_spread(upper_32_bits(body));
+	marker->body[1] = marker_spread(upper_32_bits(id << LIBRA_PAYLOAD_BITS));
+	libra_marker_move(marker, id, secret, offset);
+}
+
+bool libra_marker_put_user(const struct libra_marker *marker, void __user *to)
+{
+	struct libra_marker __user *put = to;
+
+	if (!user_write_access_begin(put, sizeof(*put)))
+		return false;
+	unsafe_put_user(marker->magic, &put->magic, fault);
+	unsafe_put_user(marker->auth, &put->auth, fault);
+	unsafe_put_user(marker->body[0], &put->body[0], fault);
+	unsafe_put_user(marker->body[1], &put->body[1], fault);
+	user_write_access_end();
+	return true;
+fault:
+	user_write_access_end();
+	return false;
+}
+
+bool libra_marker_get_user(struct libra_marker *marker, const void __user *from)
+{
+	const struct libra_marker __user *get = from;
+
+	if (!user_read_access_begin(get, sizeof(*get)))
+		return false;
+	unsafe_get_user(marker->magic, &get->magic, fault);
+	unsafe_get_user(marker->auth, &get->auth, fault);
+	unsafe_get_user(marker->body[0], &get->body[0], fault);
+	unsafe_get_user(marker->body[1], &get->body[1], fault);
+	user_read_access_end();
+	return true;
+fault:
+	user_read_access_end();
+	return false;
+}
+
+bool libra_marker_likely(const struct libra_marker *marker)
+{
+	return marker->magic == marker_magic;
 }
 
 u64 libra_marker_id(const struct libra_marker *marker)
@@ -175,36 +217,45 @@ fault:
 	return at - p;
 }
 
-/* The next place where a marker may begin, or @end; up to @near samples tell no more */
-static const u8 *marker_next(const u8 *p, const u8 *end, const u8 **near)
+/*
+ * Around samples that may be a marker's. Bytes that are all like them, which a
+ * peer may send, must not cost much more than others: no look at less than a word.
+ */
+static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *marker,
+			     enum libra_found *found)
 {
-	for (;;) {
-		p = libra_find_high_byte(p, *near, MARKER_BYTE);
-		if (p < *near || p == end)
+	const u8 *near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
+
+	for (; p < near && end - p >= LIBRA_MARKER_LEN; p++) {
+		if (likely(get_unaligned((const __le64 *)p) != marker_magic))
+			continue;
+		memcpy(marker, p, sizeof(*marker));
+		if (libra_marker_authentic(marker)) {
+			*found = LIBRA_FOUND_MARKER;
 			return p;
-		p += libra_samples_pass(libra_samples_run(p, end, MARKER_BYTE));
-		*near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
+		}
 	}
+	for (; p < near; p++) {
+		if (*p == MARKER_BYTE && libra_marker_prefix(p, end - p)) {
+			*found = LIBRA_FOUND_CUT;
+			return p;
+		}
+	}
+	return p;
 }
 
 enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 				     struct libra_marker *marker)
 {
-	const u8 *end = bytes + len, *p = bytes, *near = bytes;
+	enum libra_found found = LIBRA_FOUND_NONE;
+	const u8 *end = bytes + len, *p = bytes;
 
-	for (; (p = marker_next(p, end, &near)) < end; p++) {
-		*at = p - bytes;
-		if (end - p < LIBRA_MARKER_LEN) {
-			if (libra_marker_prefix(p, end - p))
-				return LIBRA_FOUND_CUT;
-		} else if (get_unaligned((const __le64 *)p) == marker_magic) {
-			memcpy(marker, p, sizeof(*marker));
-			if (libra_marker_authentic(marker))
-				return LIBRA_FOUND_MARKER;
-		}
+	while (p < end && found == LIBRA_FOUND_NONE) {
+		p += libra_samples_pass(libra_samples_run(p, end, MARKER_BYTE));
+		p = marker_near(p, end, marker, &found);
 	}
-	*at = len;
-	return LIBRA_FOUND_NONE;
+	*at = p - bytes;
+	return found;
 }
 
 /*
@@ -265,8 +316,10 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 			len -= passed;
 		}
 		n = min_t(size_t, len, sizeof(buf) - kept);
-		if (copy_from_iter(buf + kept, n, &it) != n)
+		if (copy_from_iter(buf + kept, n, &it) != n) {
+			*at = base;
 			return LIBRA_FOUND_FAULT;
+		}
 		len -= n;
 		found = libra_marker_search(buf, kept + n, &where, marker);
 		if (found == LIBRA_FOUND_MARKER)

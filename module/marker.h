@@ -61,13 +61,21 @@ void libra_marker_init(void);
 /* What the markers of a payload are authenticated with; never leaves the module */
 u64 libra_marker_secret(u64 id);
 void libra_marker_make(struct libra_marker *marker, u64 id, u64 secret, u32 offset);
+/* The same for another @offset, when @marker is one of that payload already */
+void libra_marker_move(struct libra_marker *marker, u64 id, u64 secret, u32 offset);
+/* To and from user memory; false: it cannot be written, or read */
+bool libra_marker_put_user(const struct libra_marker *marker, void __user *to);
+bool libra_marker_get_user(struct libra_marker *marker, const void __user *from);
+/* Has it the magic number, whatever else it says? */
+bool libra_marker_likely(const struct libra_marker *marker);
 bool libra_marker_authentic(const struct libra_marker *marker);
 /* How many of @len bytes agree with the beginning of any marker */
 u32 libra_marker_prefix(const u8 *bytes, u32 len);
 
 /*
  * Searches @len bytes. With LIBRA_FOUND_MARKER and LIBRA_FOUND_CUT @at says
- * where it begins, otherwise @at is @len.
+ * where it begins, with LIBRA_FOUND_FAULT how many bytes were searched before;
+ * otherwise @at is @len.
  */
 enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 				     struct libra_marker *marker);

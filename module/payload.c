@@ -7,7 +7,8 @@
  *
  * References: the table has one from libra_payload_new() until the payload is
  * dropped, the filling read and each cursor have one. Pages are given back
- * with the last.
+ * with the last. Its memory may then become another payload at once, even under
+ * the eyes of libra_payload_find(): an id is never used again, and tells.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -33,17 +34,33 @@ static atomic64_t nr_live;
 static atomic64_t nr_sent;
 static atomic64_t spilled_bytes;
 
+static struct kmem_cache *payload_cache;
+
+int __init libra_payload_init(void)
+{
+	payload_cache = KMEM_CACHE(libra_payload, SLAB_TYPESAFE_BY_RCU);
+	return payload_cache ? 0 : -ENOMEM;
+}
+
+void libra_payload_exit(void)
+{
+	kmem_cache_destroy(payload_cache);
+}
+
 struct libra_payload *libra_payload_new(struct libra_domain *domain)
 {
 	struct libra_payload *payload;
 	bool armed;
 
-	payload = kmalloc(sizeof(*payload), GFP_KERNEL);
+	payload = kmem_cache_alloc(payload_cache, GFP_KERNEL);
 	if (!payload)
 		return NULL;
-	refcount_set(&payload->ref, 2);		/* the table's and the caller's */
+	payload->id = 0;
 	payload->state = LIBRA_PAYLOAD_OPEN;
 	payload->domain = domain;
+	/* pairs with libra_payload_find(), which may still look at what it was before */
+	smp_wmb();
+	refcount_set(&payload->ref, 2);		/* the table's and the caller's */
 	INIT_LIST_HEAD(&payload->node);
 	payload->len = 0;
 	payload->nr_segs = 0;
@@ -55,7 +72,7 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->spill = NULL;
 	payload->class = NULL;
 	payload->segs = payload->inline_segs;
-	payload->places = &payload->place;
+	payload->places = payload->few_places;
 	payload->nr_places = 0;
 	bitmap_zero(payload->marked, LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP);
 	spin_lock(&domain->lock);
@@ -70,57 +87,39 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	/* stored now: later it could fail when the bytes are already taken */
 	if (!armed || xa_err(xa_store(&domain->payloads, payload->id, payload,
 				      GFP_KERNEL))) {
-		kfree(payload);
+		refcount_set(&payload->ref, 0);
+		kmem_cache_free(payload_cache, payload);
 		return NULL;
 	}
 	return payload;
 }
 
-/* What a payload pins, taken out of it */
-struct payload_pages {
-	struct bio_vec *segs;
-	u32 nr;
-	size_t charge;
-	struct bio_vec few[LIBRA_PAYLOAD_INLINE];	/* of those that were inline */
-};
-
-static void payload_take_pages(struct libra_payload *payload, struct payload_pages *pages)
-{
-	pages->segs = payload->segs;
-	pages->nr = payload->nr_segs;
-	pages->charge = payload->charge;
-	if (pages->segs == payload->inline_segs) {
-		memcpy(pages->few, pages->segs, sizeof(pages->few));
-		pages->segs = pages->few;
-	}
-	payload->segs = payload->inline_segs;
-	payload->nr_segs = 0;
-	payload->charge = 0;
-}
-
-static void payload_put_pages(struct libra_domain *domain, struct payload_pages *pages)
+static void payload_put_pages(struct libra_domain *domain, const struct bio_vec *segs,
+			      u32 nr, size_t charge)
 {
 	u32 i;
 
-	for (i = 0; i < pages->nr; i++)
-		put_page(pages->segs[i].bv_page);
-	libra_domain_uncharge(domain, pages->charge);
-	if (pages->segs != pages->few)
-		kvfree(pages->segs);
+	for (i = 0; i < nr; i++)
+		put_page(segs[i].bv_page);
+	libra_domain_uncharge(domain, charge);
+}
+
+static void payload_free_segs(const struct libra_payload *payload, struct bio_vec *segs)
+{
+	if (segs != payload->inline_segs)
+		kvfree(segs);
 }
 
 void libra_payload_put(struct libra_payload *payload)
 {
-	struct payload_pages pages;
-
 	if (!refcount_dec_and_test(&payload->ref))
 		return;
-	payload_take_pages(payload, &pages);
-	payload_put_pages(payload->domain, &pages);
+	payload_put_pages(payload->domain, payload->segs, payload->nr_segs, payload->charge);
+	payload_free_segs(payload, payload->segs);
 	if (payload->spill)
 		fput(payload->spill);
 	libra_place_free(payload);
-	kfree_rcu(payload, rcu);
+	kmem_cache_free(payload_cache, payload);
 }
 
 /* ---- the domain's table ---- */
@@ -130,8 +129,9 @@ void libra_payload_publish(struct libra_payload *payload)
 	struct libra_domain *domain = payload->domain;
 
 	spin_lock(&domain->lock);
-	payload->state = LIBRA_PAYLOAD_LIVE;
 	payload->born = jiffies;
+	/* pairs with libra_payload_find() */
+	smp_store_release(&payload->state, LIBRA_PAYLOAD_LIVE);
 	list_add_tail(&payload->node, &domain->live);
 	libra_place_insert(payload);
 	domain->nr_live++;
@@ -143,7 +143,7 @@ void libra_payload_publish(struct libra_payload *payload)
 struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 {
 	struct libra_payload *payload;
-	bool known;
+	u8 state;
 
 	rcu_read_lock();
 	payload = xa_load(&domain->payloads, id);
@@ -152,12 +152,13 @@ struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 	rcu_read_unlock();
 	if (!payload)
 		return NULL;
-	spin_lock(&domain->lock);
-	known = payload->state == LIBRA_PAYLOAD_LIVE ||
-		payload->state == LIBRA_PAYLOAD_SPILLED ||
-		payload->state == LIBRA_PAYLOAD_SENT;
-	spin_unlock(&domain->lock);
-	if (known)
+	/* pairs with libra_payload_new() */
+	smp_rmb();
+	/* pairs with libra_payload_publish(): all fields, when it is no longer OPEN */
+	state = smp_load_acquire(&payload->state);
+	if (payload->id == id && (state == LIBRA_PAYLOAD_LIVE ||
+				  state == LIBRA_PAYLOAD_SPILLED ||
+				  state == LIBRA_PAYLOAD_SENT))
 		return payload;
 	libra_payload_put(payload);
 	return NULL;
@@ -182,7 +183,7 @@ static bool payload_unlist(struct libra_payload *payload)
 	if (state == LIBRA_PAYLOAD_DEAD)
 		return false;
 	list_del_init(&payload->node);
-	payload->state = LIBRA_PAYLOAD_DEAD;
+	WRITE_ONCE(payload->state, LIBRA_PAYLOAD_DEAD);
 	libra_place_remove(payload);
 	if (state == LIBRA_PAYLOAD_SPILLED)
 		payload_uncount_spilled(payload);
@@ -259,7 +260,7 @@ void libra_payload_sent(struct libra_payload *payload, bool whole)
 		domain->nr_sent++;
 		atomic64_dec(&nr_live);
 		atomic64_inc(&nr_sent);
-		payload->state = LIBRA_PAYLOAD_SENT;
+		WRITE_ONCE(payload->state, LIBRA_PAYLOAD_SENT);
 		domain->sent_bytes += payload->len;
 	}
 	if (payload->state == LIBRA_PAYLOAD_SENT) {
@@ -300,6 +301,25 @@ void libra_payload_gauges(u64 *live, u64 *sent, u64 *spilled)
 
 /* ---- out and home again, see spill.c ---- */
 
+/* What a payload pins, taken out of it */
+struct payload_pages {
+	struct bio_vec *segs;
+	u32 nr;
+	size_t charge;
+	struct bio_vec few[LIBRA_PAYLOAD_INLINE];	/* of those that were inline */
+};
+
+static void payload_take_pages(struct libra_payload *payload, struct payload_pages *pages)
+{
+	pages->segs = payload->segs;
+	pages->nr = payload->nr_segs;
+	pages->charge = payload->charge;
+	memcpy(pages->few, payload->inline_segs, sizeof(pages->few));
+	payload->segs = payload->inline_segs;
+	payload->nr_segs = 0;
+	payload->charge = 0;
+}
+
 struct libra_payload *libra_payload_oldest(struct libra_domain *domain,
 					   unsigned long before, u64 max)
 {
@@ -323,6 +343,7 @@ int libra_payload_move_out(struct libra_payload *payload, struct file *file)
 {
 	struct libra_domain *domain = payload->domain;
 	struct payload_pages pages;
+	bool inline_segs;
 
 	spin_lock(&domain->lock);
 	if (payload->state != LIBRA_PAYLOAD_LIVE)
@@ -342,7 +363,9 @@ int libra_payload_move_out(struct libra_payload *payload, struct file *file)
 	atomic64_add(libra_spill_cost(payload->len), &spilled_bytes);
 	spin_unlock(&domain->lock);
 	libra_count(LIBRA_STAT_SPILLS);
-	payload_put_pages(domain, &pages);
+	inline_segs = pages.segs == payload->inline_segs;
+	payload_put_pages(domain, inline_segs ? pages.few : pages.segs, pages.nr, pages.charge);
+	payload_free_segs(payload, pages.segs);
 	return 0;
 
 busy:

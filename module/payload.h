@@ -25,7 +25,9 @@ enum libra_payload_state {
 	LIBRA_PAYLOAD_DEAD,	/* forgotten: its tokens are dead */
 };
 
-#define LIBRA_PAYLOAD_INLINE	8
+/* Segments of 64 KB in pages of 4 KB, and ranges of an application's buffers */
+#define LIBRA_PAYLOAD_INLINE	18
+#define LIBRA_PLACES_INLINE	4
 
 struct libra_payload {
 	refcount_t ref;		/* the domain's table, and each user */
@@ -48,11 +50,13 @@ struct libra_payload {
 	struct bio_vec inline_segs[LIBRA_PAYLOAD_INLINE];
 	struct libra_place *places;
 	u32 nr_places;
-	struct libra_place place;	/* where there is only one */
+	struct libra_place few_places[LIBRA_PLACES_INLINE];
 	/* the multiples of LIBRA_MARKER_STEP at which a marker was written */
 	DECLARE_BITMAP(marked, LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP);
-	struct rcu_head rcu;
 };
+
+int libra_payload_init(void);
+void libra_payload_exit(void);
 
 /*
  * An empty one with its id, in state OPEN; the caller's reference. NULL: no

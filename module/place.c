@@ -54,24 +54,37 @@ static bool place_followed(const struct iov_iter *iter)
 	return iter_is_ubuf(iter) || iter_is_iovec(iter);
 }
 
+static u32 place_count(const struct iov_iter *iter, u32 len)
+{
+	struct iov_iter it = *iter;
+	unsigned long at;
+	size_t range;
+	u32 n = 0;
+
+	for (; len; len -= range, n++) {
+		range = place_range(&it, len, &at);
+		if (!range)
+			break;
+	}
+	return n;
+}
+
 bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *iter,
 			 u32 len)
 {
-	struct libra_place *place = &payload->place;
-	u32 n = iter_is_ubuf(iter) ? 1 : iter->nr_segs, done = 0, i;
+	struct libra_place *place = payload->few_places;
+	u32 n = place_count(iter, len), done = 0, i;
 	struct iov_iter it = *iter;
 	unsigned long at;
 	size_t range;
 
-	if (n > 1) {
+	if (n > LIBRA_PLACES_INLINE) {
 		place = kmalloc_array(n, sizeof(*place), GFP_KERNEL);
 		if (!place)
 			return false;
 	}
-	for (i = 0; i < n && done < len; i++) {
+	for (i = 0; i < n; i++) {
 		range = place_range(&it, len - done, &at);
-		if (!range)
-			break;
 		place[i].node.start = at;
 		place[i].node.last = at + range - 1;
 		place[i].payload = payload;
@@ -80,13 +93,13 @@ bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *i
 		done += range;
 	}
 	payload->places = place;
-	payload->nr_places = i;
+	payload->nr_places = n;
 	return true;
 }
 
 void libra_place_free(struct libra_payload *payload)
 {
-	if (payload->places != &payload->place)
+	if (payload->places != payload->few_places)
 		kfree(payload->places);
 }
 
@@ -166,9 +179,9 @@ static int place_marker(const struct libra_place *place, long offset)
 	if (at + sizeof(seen) - 1 > place->node.last)
 		return -1;
 	libra_marker_make(&marker, place->payload->id, place->payload->secret, offset);
-	if (copy_from_user(&seen, (void __user *)at, sizeof(seen)))
-		return 0;
-	return !memcmp(&seen, &marker, sizeof(seen));
+	might_fault();
+	return libra_marker_get_user(&seen, (void __user *)at) &&
+	       libra_marker_equal(&seen, &marker);
 }
 
 /* The one that holds @offset */

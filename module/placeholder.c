@@ -12,19 +12,27 @@
 #include "place.h"
 #include "placeholder.h"
 
-bool libra_placeholder_mark(const struct libra_payload *payload,
+static bool placeholder_put(const struct libra_marker *marker,
 			    const struct iov_iter *place, u32 offset)
 {
 	void __user *to = libra_place_flat(place, offset, LIBRA_MARKER_LEN);
-	struct libra_marker marker;
 	struct iov_iter it;
 
-	libra_marker_make(&marker, payload->id, payload->secret, offset);
 	if (likely(to))
-		return !copy_to_user(to, &marker, sizeof(marker));
+		return libra_marker_put_user(marker, to);
 	it = *place;
 	iov_iter_advance(&it, offset);
-	return copy_to_iter(&marker, sizeof(marker), &it) == sizeof(marker);
+	return copy_to_iter(marker, sizeof(*marker), &it) == sizeof(*marker);
+}
+
+bool libra_placeholder_mark(const struct libra_payload *payload,
+			    const struct iov_iter *place, u32 offset)
+{
+	struct libra_marker marker;
+
+	might_fault();
+	libra_marker_make(&marker, payload->id, payload->secret, offset);
+	return placeholder_put(&marker, place, offset);
 }
 
 /* Has nobody touched this page yet? A fault would tell as well, for four times as much */
@@ -41,32 +49,26 @@ static bool placeholder_absent(const struct iov_iter *place, u32 offset)
 	return false;
 }
 
-static bool placeholder_mark_present(const struct libra_payload *payload,
-				     const struct iov_iter *place, u32 offset)
-{
-	bool marked;
-
-	pagefault_disable();
-	marked = libra_placeholder_mark(payload, place, offset);
-	pagefault_enable();
-	return marked;
-}
-
 /* Pages that nobody has touched stay so; two in a row: the buffer is such a one */
 void libra_placeholder_mark_steps(struct libra_payload *payload,
 				  const struct iov_iter *place)
 {
 	bool before = false;	/* was the page before this one marked? */
+	struct libra_marker marker;
 	u32 at, absent = 0;
 
+	libra_marker_make(&marker, payload->id, payload->secret, 0);
+	pagefault_disable();
 	for (at = LIBRA_MARKER_STEP; at + LIBRA_PLACEHOLDER_MIN <= payload->len && absent < 2;
 	     at += LIBRA_MARKER_STEP) {
+		libra_marker_move(&marker, payload->id, payload->secret, at);
 		before = (before || !placeholder_absent(place, at)) &&
-			 placeholder_mark_present(payload, place, at);
+			 placeholder_put(&marker, place, at);
 		absent = before ? 0 : absent + 1;
 		if (before)
 			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
 	}
+	pagefault_enable();
 }
 
 /* @len bytes at @at of @iter; false: they cannot be read */
@@ -78,26 +80,30 @@ static bool placeholder_copy(u8 *bytes, u32 len, const struct iov_iter *iter, u3
 	return copy_from_iter(bytes, len, &it) == len;
 }
 
-/* The part of the marker at @at that lies in [offset, offset + len) */
-static int placeholder_check_one(const struct libra_payload *payload, u32 at,
+/*
+ * The part of the marker at @at that lies in [offset, offset + len). @marker is one
+ * of this payload, and is moved.
+ */
+static int placeholder_check_one(const struct libra_payload *payload,
+				 struct libra_marker *marker, u32 at,
 				 u32 offset, u32 len, const struct iov_iter *iter)
 {
 	u32 from = max(at, offset), to = min(at + LIBRA_MARKER_LEN, offset + len);
-	struct libra_marker marker, seen;
 	const void __user *flat;
+	struct libra_marker seen;
 
 	if (from >= to)
 		return 0;
-	libra_marker_make(&marker, payload->id, payload->secret, at);
+	libra_marker_move(marker, payload->id, payload->secret, at);
 	flat = libra_place_flat(iter, from - offset, LIBRA_MARKER_LEN);
 	if (likely(flat && to - from == LIBRA_MARKER_LEN)) {
-		if (copy_from_user(&seen, flat, sizeof(seen)))
+		if (!libra_marker_get_user(&seen, flat))
 			return -EFAULT;
-		return libra_marker_equal(&seen, &marker) ? 0 : -EILSEQ;
+		return libra_marker_equal(&seen, marker) ? 0 : -EILSEQ;
 	}
 	if (!placeholder_copy((u8 *)&seen, to - from, iter, from - offset))
 		return -EFAULT;
-	return memcmp(&seen, (u8 *)&marker + from - at, to - from) ? -EILSEQ : 0;
+	return memcmp(&seen, (u8 *)marker + from - at, to - from) ? -EILSEQ : 0;
 }
 
 /*
@@ -153,19 +159,22 @@ int libra_placeholder_check(const struct libra_payload *payload, u32 offset,
 	unsigned long step = offset / LIBRA_MARKER_STEP;
 	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
 	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
+	struct libra_marker marker;
 	int err;
 
-	err = placeholder_check_one(payload, 0, offset, len, iter);
+	might_fault();
+	libra_marker_make(&marker, payload->id, payload->secret, 0);
+	err = placeholder_check_one(payload, &marker, 0, offset, len, iter);
 	if (err)
 		return err;
 	for_each_set_bit_from(step, payload->marked, steps) {
-		err = placeholder_check_one(payload, step * LIBRA_MARKER_STEP,
+		err = placeholder_check_one(payload, &marker, step * LIBRA_MARKER_STEP,
 					    offset, len, iter);
 		if (err)
 			return err;
 		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
 	}
-	err = placeholder_check_one(payload, end, offset, len, iter);
+	err = placeholder_check_one(payload, &marker, end, offset, len, iter);
 	seen = max(seen, offset);
 	if (err || offset + len > end || seen >= offset + len)
 		return err;

@@ -238,11 +238,24 @@ static bool tx_leaked(struct libra_tx_call *call)
 	       libra_held_leaked(held, bytes, len);
 }
 
+/* Most tokens stand where a part begins */
+static bool tx_token_here(const struct libra_tx_call *call, size_t len,
+			  struct libra_marker *marker)
+{
+	const void __user *at;
+
+	if (len < LIBRA_MARKER_LEN)
+		return false;
+	at = libra_place_flat(call->from, 0, LIBRA_MARKER_LEN);
+	return at && libra_marker_get_user(marker, at) && libra_marker_likely(marker) &&
+	       libra_marker_authentic(marker);
+}
+
 static int tx_payload(struct libra_tx_call *call)
 {
+	enum libra_found found = LIBRA_FOUND_MARKER;
 	struct libra_marker marker;
-	enum libra_found found;
-	size_t len, at;
+	size_t len, at = 0;
 
 	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), PART_MAX),
 		    call->stream->payload_left);
@@ -250,9 +263,15 @@ static int tx_payload(struct libra_tx_call *call)
 		return tx_copy(call, len);
 	if (tx_leaked(call))
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
-	found = libra_marker_search_iter(call->from, len, &at, &marker);
-	if (found == LIBRA_FOUND_FAULT)
-		return -EFAULT;
+	if (!tx_token_here(call, len, &marker))
+		found = libra_marker_search_iter(call->from, len, &at, &marker);
+	if (found == LIBRA_FOUND_FAULT) {
+		if (!at)
+			return -EFAULT;
+		/* as TCP does: what can be read is sent */
+		found = LIBRA_FOUND_NONE;
+		len = at;
+	}
 	/* the bytes before it belong to a placeholder too */
 	if (found == LIBRA_FOUND_MARKER && libra_marker_offset(&marker))
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);

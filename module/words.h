@@ -87,19 +87,6 @@ static inline u32 libra_word_first(u64 bits)
 	return __builtin_ctzll(bits) / 8;
 }
 
-/* Is @byte, which has its high bit set, one of the 32 at @p? */
-static inline bool libra_block_has(const u8 *p, u8 byte)
-{
-	u64 a = libra_word(p), b = libra_word(p + 8);
-	u64 c = libra_word(p + 16), d = libra_word(p + 24);
-
-	/* text has none like it */
-	if (!((a | b | c | d) & LIBRA_HIGHS))
-		return false;
-	return libra_word_equal(a, byte) | libra_word_equal(b, byte) |
-	       libra_word_equal(c, byte) | libra_word_equal(d, byte);
-}
-
 /*
  * Of 32 bytes in which each second one is @byte, the first among them, one of the two
  * at some multiple of 32 is @byte, wherever they lie: the search for such bytes looks
@@ -163,14 +150,6 @@ static inline const u8 *libra_find_byte(const u8 *p, const u8 *end, u8 byte)
 	while (p < end && *p != byte)
 		p++;
 	return p;
-}
-
-/* The same for a @byte with its high bit set, in what may be long */
-static inline const u8 *libra_find_high_byte(const u8 *p, const u8 *end, u8 byte)
-{
-	while (end - p >= 32 && !libra_block_has(p, byte))
-		p += 32;
-	return libra_find_byte(p, end, byte);
 }
 
 #endif /* _LIBRA_WORDS_H */
