@@ -72,6 +72,25 @@ int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t 
 	return libra_send_part(ls, part, len, flags | MSG_SPLICE_PAGES);
 }
 
+/* More than a packet that is not full yet has */
+#define SEND_CORK	SKB_TRUESIZE(GSO_LEGACY_MAX_SIZE)
+
+bool libra_send_cork(struct libra_sock *ls)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	if (!READ_ONCE(tcp_sk(ls->sk)->packets_out))
+		return false;
+	/* as much as a packet that the device still has, see tcp_should_autocork() */
+	refcount_add(SEND_CORK, &ls->sk->sk_wmem_alloc);
+	return true;
+}
+
+void libra_send_uncork(struct libra_sock *ls)
+{
+	/* the sock itself has one, so nothing is freed */
+	WARN_ON_ONCE(refcount_sub_and_test(SEND_CORK, &ls->sk->sk_wmem_alloc));
+}
+
 void libra_send_copied(struct libra_sock *ls, u32 len)
 {
 	WRITE_ONCE(ls->tx.stream.copied, ls->tx.stream.copied + len);

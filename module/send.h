@@ -30,6 +30,13 @@ int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
 /* The same for segments of retained pages, which go out as they are */
 int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		     int flags);
+/*
+ * In between, while packets are in flight, TCP lets what does not fill a packet
+ * wait for the next call or the next ACK: more of it is at hand. False: nothing
+ * is in flight, and no libra_send_uncork() is due. With tx.lock.
+ */
+bool libra_send_cork(struct libra_sock *ls);
+void libra_send_uncork(struct libra_sock *ls);
 /* Counts @len bytes that went out copied; with tx.lock */
 void libra_send_copied(struct libra_sock *ls, u32 len);
 /*

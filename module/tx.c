@@ -117,12 +117,19 @@ static bool tx_body_goes_on(const struct libra_tx_call *call, u32 len)
 	return !(tp->nonagle & TCP_NAGLE_OFF);
 }
 
+/* The call goes on, or says that others follow, or the payload's rest was not sent yet */
+static bool tx_more_at_hand(const struct libra_tx *tx, u32 len, int flags)
+{
+	return flags & MSG_MORE || tx->cursor_off + len < tx->cursor->len;
+}
+
 static int tx_reuse(struct libra_tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
 	struct libra_payload *payload = tx->cursor;
 	int flags, ret;
+	bool corked;
 	u32 len;
 
 	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), stream->payload_left),
@@ -134,9 +141,12 @@ static int tx_reuse(struct libra_tx_call *call)
 		return ret;
 	libra_verify_skip(stream->verify);
 	flags = libra_tx_flags(call, len);
+	corked = tx_more_at_hand(tx, len, flags) && libra_send_cork(call->ls);
 	if (tx_body_goes_on(call, len))
 		flags |= MSG_MORE;
 	ret = libra_cursor_send(call->ls, len, flags);
+	if (corked)
+		libra_send_uncork(call->ls);
 	if (ret <= 0)
 		return ret;
 	call->corked = flags & ~call->flags & MSG_MORE;
