@@ -23,6 +23,7 @@ http {{
     client_max_body_size 0;
     client_body_temp_path posted;
     sendfile on;
+    tcp_nopush on;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
     uwsgi_temp_path uwsgi;
