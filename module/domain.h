@@ -75,7 +75,7 @@ struct libra_domain {
 	size_t spilled_bytes;
 	unsigned int nr_sent;
 	struct rb_root_cached places;	/* of live payload, by user address */
-	struct xarray payloads;		/* by id; looked up under RCU */
+	struct xarray payloads;		/* by id; under its own lock */
 	struct libra_classes *classes;	/* NULL as long as nothing was verified */
 	struct libra_records *records;
 	bool pressed;			/* a limit is met: spill more */

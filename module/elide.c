@@ -21,6 +21,7 @@
 
 /* Less of a read than this is not worth a payload object */
 #define SHARE_MIN	1024
+
 static int elide_refuse(struct libra_rx_call *call, enum libra_reason reason)
 {
 	libra_count_fallback(reason);
@@ -99,21 +100,21 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	return true;
 }
 
-/* Too short for a placeholder after all: the bytes themselves */
+/* Too short for a placeholder after all: the bytes themselves, searched as all that is copied */
 static void elide_copy_out(struct libra_rx_call *call, const struct libra_payload *payload)
 {
-	u32 i;
+	u8 bytes[LIBRA_PLACEHOLDER_MIN];
+	struct iov_iter it;
 
-	for (i = 0; i < payload->nr_segs; i++) {
-		const struct bio_vec *seg = &payload->segs[i];
-
-		if (copy_page_to_iter(seg->bv_page, seg->bv_offset, seg->bv_len,
-				      call->to) != seg->bv_len) {
-			call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
-			return;
-		}
-	}
-	libra_count_add(LIBRA_STAT_RX_COPIED, payload->len);
+	iov_iter_bvec(&it, ITER_SOURCE, payload->segs, payload->nr_segs, payload->len);
+	if (copy_from_iter(bytes, payload->len, &it) != payload->len)
+		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
+	else if (libra_tail_search(&call->stream->tail, bytes, payload->len))
+		call->err = libra_sock_kill(call->ls, LIBRA_RESET_REPLAY);
+	else if (copy_to_iter(bytes, payload->len, call->to) != payload->len)
+		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
+	else
+		libra_count_add(LIBRA_STAT_RX_COPIED, payload->len);
 }
 
 static void elide_publish(struct libra_rx_call *call, struct libra_payload *payload)

@@ -176,11 +176,6 @@ u32 libra_marker_prefix(const u8 *bytes, u32 len)
 
 /* ---- search ---- */
 
-static __always_inline bool marker_sample(u16 sample)
-{
-	return (sample & 0xff) == MARKER_BYTE || sample >> 8 == MARKER_BYTE;
-}
-
 /* The same as libra_samples_run() for user memory, as far as that can be read */
 static size_t marker_run_user(const u8 __user *p, size_t len)
 {
@@ -196,14 +191,13 @@ static size_t marker_run_user(const u8 __user *p, size_t len)
 			unsafe_get_user(b, (const u16 __user *)(at + 32), fault);
 			unsafe_get_user(c, (const u16 __user *)(at + 64), fault);
 			unsafe_get_user(d, (const u16 __user *)(at + 96), fault);
-			if (marker_sample(a) || marker_sample(b) || marker_sample(c) ||
-			    marker_sample(d))
+			if (libra_word_equal(libra_samples(a, b, c, d), MARKER_BYTE))
 				break;
 		}
 		if (end - at < LIBRA_SAMPLES_STEP)
 			break;
 		unsafe_get_user(a, (const u16 __user *)at, fault);
-		if (marker_sample(a)) {
+		if (libra_word_equal(libra_samples(a, 0, 0, 0), MARKER_BYTE)) {
 			if (at == p)
 				break;
 			unsafe_get_user(around, (const u64 __user *)(at - 2), fault);
@@ -350,40 +344,44 @@ enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
 	return len < LIBRA_FRAMING_MAX + LIBRA_MARKER_LEN ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
 }
 
-/* Does a marker lie across what came before and the first @len bytes of what comes? */
-static bool tail_seam(const struct libra_tail *tail, const u8 *bytes, u32 len)
+/* What of @len bytes may begin a marker, if anything: only that matters to what follows */
+static void tail_keep(struct libra_tail *tail, enum libra_found found, const u8 *bytes, u32 len)
+{
+	tail->len = found == LIBRA_FOUND_CUT ? len : 0;
+	memmove(tail->bytes, bytes, tail->len);
+}
+
+/* The same search over what was kept and the first @len bytes of what comes */
+static enum libra_found tail_seam(struct libra_tail *tail, const u8 *bytes, u32 len)
 {
 	u8 seam[2 * (LIBRA_MARKER_LEN - 1)];
 	struct libra_marker marker;
+	enum libra_found found;
 	u32 at;
 
-	if (!tail->len)
-		return false;
 	memcpy(seam, tail->bytes, tail->len);
 	memcpy(seam + tail->len, bytes, len);
-	return libra_marker_search(seam, tail->len + len, &at, &marker) == LIBRA_FOUND_MARKER;
-}
-
-/* The last @len bytes that came, or as many as matter */
-static void tail_keep(struct libra_tail *tail, const u8 *bytes, u32 len)
-{
-	u32 keep = min_t(u32, tail->len, sizeof(tail->bytes) - len);
-
-	memmove(tail->bytes, tail->bytes + tail->len - keep, keep);
-	memcpy(tail->bytes + keep, bytes, len);
-	tail->len = keep + len;
+	len += tail->len;
+	found = libra_marker_search(seam, len, &at, &marker);
+	tail_keep(tail, found, seam + at, len - at);
+	return found;
 }
 
 bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len)
 {
 	u32 near = min_t(u32, len, sizeof(tail->bytes)), at;
 	struct libra_marker marker;
+	enum libra_found found;
 
-	if (tail_seam(tail, bytes, near) ||
-	    libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
-		return true;
-	tail_keep(tail, bytes + len - near, near);
-	return false;
+	if (unlikely(tail->len)) {
+		if (tail_seam(tail, bytes, near) == LIBRA_FOUND_MARKER)
+			return true;
+		if (near == len)
+			return false;
+	}
+	found = libra_marker_search(bytes, len, &at, &marker);
+	tail_keep(tail, found, bytes + at, len - at);
+	return found == LIBRA_FOUND_MARKER;
 }
 
 bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter,
@@ -393,18 +391,27 @@ bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter
 	struct iov_iter all = *iter, it;
 	u8 bytes[sizeof(tail->bytes)];
 	struct libra_marker marker;
+	enum libra_found found;
 	size_t at;
 
 	/* what was just read into the buffer is looked at too */
 	all.data_source = true;
-	it = all;
-	if (copy_from_iter(bytes, near, &it) != near)
-		return false;
-	if (tail_seam(tail, bytes, near) ||
-	    libra_marker_search_iter(&all, len, &at, &marker) == LIBRA_FOUND_MARKER)
-		return true;
-	iov_iter_advance(&all, len - near);
-	if (copy_from_iter(bytes, near, &all) == near)
-		tail_keep(tail, bytes, near);
-	return false;
+	if (unlikely(tail->len)) {
+		it = all;
+		if (copy_from_iter(bytes, near, &it) != near)
+			return false;
+		if (tail_seam(tail, bytes, near) == LIBRA_FOUND_MARKER)
+			return true;
+		if (near == len)
+			return false;
+	}
+	found = libra_marker_search_iter(&all, len, &at, &marker);
+	if (found == LIBRA_FOUND_CUT) {
+		near = len - at;
+		iov_iter_advance(&all, at);
+		if (copy_from_iter(bytes, near, &all) != near)
+			found = LIBRA_FOUND_FAULT;
+	}
+	tail_keep(tail, found, bytes, near);
+	return found == LIBRA_FOUND_MARKER;
 }

@@ -46,8 +46,8 @@ enum libra_found {
 };
 
 /*
- * The last bytes of a stream that was searched piece by piece: a marker may
- * lie across pieces.
+ * The last bytes of a stream that was searched piece by piece, as far as they may
+ * begin a marker, which then lies across pieces.
  */
 struct libra_tail {
 	u8 len;

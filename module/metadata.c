@@ -20,7 +20,8 @@
 static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_frame *frame)
 {
 	size_t left = iov_iter_count(call->from);
-	u32 look = min_t(size_t, left, LIBRA_HEAD_MIN);
+	u32 most = libra_stream_look_most(call->stream, left);
+	u32 look = min(most, libra_stream_look_first(call->stream));
 	int verdict;
 	u8 *head;
 
@@ -34,9 +35,9 @@ static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_
 			return -EFAULT;
 		*looked = look;
 		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
-		if (verdict != LIBRA_NEED_MORE || look == left)
+		if (verdict != LIBRA_NEED_MORE || look == most)
 			return verdict;
-		look = min_t(size_t, left, look * 4);
+		look = min(most, look * 4);
 	}
 }
 

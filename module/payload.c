@@ -7,8 +7,8 @@
  *
  * References: the table has one from libra_payload_new() until the payload is
  * dropped, the filling read and each cursor have one. Pages are given back
- * with the last. Its memory may then become another payload at once, even under
- * the eyes of libra_payload_find(): an id is never used again, and tells.
+ * with the last. What libra_payload_find() meets in the table, under the table's
+ * own lock, has the table's reference: it is taken out before that is given back.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -34,11 +34,17 @@ static atomic64_t nr_live;
 static atomic64_t nr_sent;
 static atomic64_t spilled_bytes;
 
+/* A constructor means that the kernel does not zero them first */
 static struct kmem_cache *payload_cache;
+
+static void payload_as_it_is(void *payload)
+{
+}
 
 int __init libra_payload_init(void)
 {
-	payload_cache = KMEM_CACHE(libra_payload, SLAB_TYPESAFE_BY_RCU);
+	payload_cache = kmem_cache_create("libra_payload", sizeof(struct libra_payload), 0,
+					  SLAB_HWCACHE_ALIGN, payload_as_it_is);
 	return payload_cache ? 0 : -ENOMEM;
 }
 
@@ -55,12 +61,9 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload = kmem_cache_alloc(payload_cache, GFP_KERNEL);
 	if (!payload)
 		return NULL;
-	payload->id = 0;
+	refcount_set(&payload->ref, 2);		/* the table's and the caller's */
 	payload->state = LIBRA_PAYLOAD_OPEN;
 	payload->domain = domain;
-	/* pairs with libra_payload_find(), which may still look at what it was before */
-	smp_wmb();
-	refcount_set(&payload->ref, 2);		/* the table's and the caller's */
 	INIT_LIST_HEAD(&payload->node);
 	payload->len = 0;
 	payload->nr_segs = 0;
@@ -87,7 +90,6 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	/* stored now: later it could fail when the bytes are already taken */
 	if (!armed || xa_err(xa_store(&domain->payloads, payload->id, payload,
 				      GFP_KERNEL))) {
-		refcount_set(&payload->ref, 0);
 		kmem_cache_free(payload_cache, payload);
 		return NULL;
 	}
@@ -145,20 +147,17 @@ struct libra_payload *libra_payload_find(struct libra_domain *domain, u64 id)
 	struct libra_payload *payload;
 	u8 state;
 
-	rcu_read_lock();
+	xa_lock(&domain->payloads);
 	payload = xa_load(&domain->payloads, id);
-	if (payload && !refcount_inc_not_zero(&payload->ref))
-		payload = NULL;
-	rcu_read_unlock();
+	if (payload)
+		refcount_inc(&payload->ref);
+	xa_unlock(&domain->payloads);
 	if (!payload)
 		return NULL;
-	/* pairs with libra_payload_new() */
-	smp_rmb();
 	/* pairs with libra_payload_publish(): all fields, when it is no longer OPEN */
 	state = smp_load_acquire(&payload->state);
-	if (payload->id == id && (state == LIBRA_PAYLOAD_LIVE ||
-				  state == LIBRA_PAYLOAD_SPILLED ||
-				  state == LIBRA_PAYLOAD_SENT))
+	if (state == LIBRA_PAYLOAD_LIVE || state == LIBRA_PAYLOAD_SPILLED ||
+	    state == LIBRA_PAYLOAD_SENT)
 		return payload;
 	libra_payload_put(payload);
 	return NULL;

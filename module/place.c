@@ -10,6 +10,9 @@
 #include "payload.h"
 #include "place.h"
 
+/* Shorter ranges than this, on average, are not worth following */
+#define PLACE_MIN	512
+
 /* The next contiguous range of user memory, at most @max bytes; moves over it */
 static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 {
@@ -79,7 +82,10 @@ bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *i
 	size_t range;
 
 	if (n > LIBRA_PLACES_INLINE) {
-		place = kmalloc_array(n, sizeof(*place), GFP_KERNEL);
+		/* what is charged is the payload's pages: crumbs would cost more than those */
+		if (n > len / PLACE_MIN)
+			return false;
+		place = kmalloc_array(n, sizeof(*place), GFP_KERNEL_ACCOUNT);
 		if (!place)
 			return false;
 	}

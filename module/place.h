@@ -23,7 +23,8 @@ struct libra_place {
 };
 
 /*
- * Notes where the first @len bytes of @iter lie; false: no memory. The places
+ * Notes where the first @len bytes of @iter lie; false: no memory, or scattered
+ * in too many places. They
  * count only when libra_place_insert() has put those of them in that the
  * payload really fills.
  */

@@ -22,7 +22,7 @@ static bool retain_grow(struct libra_payload *payload)
 	struct bio_vec *segs;
 	u32 max = payload->max_segs * 4;
 
-	segs = kvmalloc_array(max, sizeof(*segs), GFP_KERNEL);
+	segs = kvmalloc_array(max, sizeof(*segs), GFP_KERNEL_ACCOUNT);
 	if (!segs)
 		return false;
 	memcpy(segs, payload->segs, payload->nr_segs * sizeof(*segs));

@@ -112,7 +112,8 @@ static bool rx_worth(const struct libra_sock *ls)
 static int rx_parse(struct libra_rx_call *call, struct sk_buff *skb, u32 offset,
 		    u32 len, u32 *looked, struct libra_frame *frame)
 {
-	u32 look = min_t(u32, len, LIBRA_HEAD_MIN);
+	u32 most = libra_stream_look_most(call->stream, len);
+	u32 look = min(most, libra_stream_look_first(call->stream));
 	int verdict;
 	u8 *head;
 
@@ -122,9 +123,9 @@ static int rx_parse(struct libra_rx_call *call, struct sk_buff *skb, u32 offset,
 			return LIBRA_GIVE_UP;
 		*looked = look;
 		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
-		if (verdict != LIBRA_NEED_MORE || look == len)
+		if (verdict != LIBRA_NEED_MORE || look == most)
 			return verdict;
-		look = min_t(u32, len, look * 4);
+		look = min(most, look * 4);
 	}
 }
 
@@ -239,7 +240,8 @@ static bool rx_ends(struct libra_rx_call *call, size_t target, long timeo, int *
 	if (!iov_iter_count(call->to))
 		return true;
 	/* read_sock() stops before an urgent byte; lower knows what to do with it */
-	if (tcp_sk(sk)->urg_data) {
+	if (tcp_sk(sk)->urg_data &&
+	    (!call->done || tcp_sk(sk)->urg_seq == READ_ONCE(tcp_sk(sk)->copied_seq))) {
 		*ret = RX_PLAIN;
 		return true;
 	}
@@ -330,6 +332,16 @@ static bool rx_unusual(struct sock *sk, int flags)
 		(SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RAW_HARDWARE));
 }
 
+/* They will be read once more, and searched for good then */
+static int rx_peeked(struct libra_sock *ls, const struct iov_iter *from, int len)
+{
+	struct libra_tail tail = {};
+
+	if (READ_ONCE(libra_ever_elided) && libra_tail_search_iter(&tail, from, len))
+		return libra_sock_kill(ls, LIBRA_RESET_REPLAY);
+	return len;
+}
+
 static int rx_plain(struct libra_sock *ls, struct msghdr *msg, size_t len,
 		    int flags LIBRA_RECVMSG_PARAM)
 {
@@ -338,8 +350,10 @@ static int rx_plain(struct libra_sock *ls, struct msghdr *msg, size_t len,
 	int ret;
 
 	ret = ls->overlay->lower->recvmsg(ls->sk, msg, len, flags LIBRA_RECVMSG_ARG);
-	if (ret <= 0 || flags & (MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE))
+	if (ret <= 0 || flags & (MSG_TRUNC | MSG_ERRQUEUE))
 		return ret;
+	if (flags & MSG_PEEK)
+		return rx_peeked(ls, &from, ret);
 	libra_count_add(LIBRA_STAT_RX_COPIED, ret);
 	mutex_lock(&ls->rx.lock);
 	WRITE_ONCE(stream->copied, stream->copied + ret);
@@ -400,7 +414,7 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 	}
 	if (!len || flags & (MSG_PEEK | MSG_ERRQUEUE)) {
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
-		goto out;
+		goto finish;
 	}
 	if (rx_unusual(sk, flags))
 		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
@@ -411,6 +425,7 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
 	}
+finish:
 	libra_sock_finish(ls);
 out:
 	libra_sock_put(ls);

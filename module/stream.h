@@ -3,6 +3,7 @@
 #ifndef _LIBRA_STREAM_H
 #define _LIBRA_STREAM_H
 
+#include <linux/minmax.h>
 #include <linux/types.h>
 
 #include "marker.h"
@@ -16,6 +17,8 @@ struct libra_verify;
 #define LIBRA_HEAD_MAX	(64 << 10)
 /* What is looked at first; more when the parser asks for it */
 #define LIBRA_HEAD_MIN	1024
+/* ... and inside a message, where nearly all frames begin with a chunk's size line */
+#define LIBRA_CHUNK_MIN	64
 
 /*
  * One direction of a socket. Belongs to whoever holds that direction's lock
@@ -62,6 +65,18 @@ static inline bool libra_stream_synced(const struct libra_stream *stream)
 static inline bool libra_stream_in_payload(const struct libra_stream *stream)
 {
 	return stream->payload_left;
+}
+
+/* How many of @len bytes there is room to look at */
+static inline u32 libra_stream_look_most(const struct libra_stream *stream, size_t len)
+{
+	return min_t(size_t, len, LIBRA_HEAD_MAX - stream->head_len);
+}
+
+static inline u32 libra_stream_look_first(const struct libra_stream *stream)
+{
+	return stream->begun && !(stream->flags & LIBRA_FRAME_LAST) ? LIBRA_CHUNK_MIN :
+								       LIBRA_HEAD_MIN;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/cdefs.h>
 typedef unsigned char u8;
+typedef unsigned short u16;
 typedef unsigned int u32;
 typedef long long s64;
 typedef unsigned long long u64;
@@ -103,6 +104,12 @@ static inline bool libra_sample_alone(u64 around, u8 byte)
 	u64 bits = libra_word_equal(around, byte);
 
 	return !(bits & (bits >> 16 | bits << 16) & 0x80800000);
+}
+
+/* Four samples that were loaded anyway, to be looked at together */
+static __always_inline u64 libra_samples(u16 a, u16 b, u16 c, u16 d)
+{
+	return a | (u32)b << 16 | (u64)c << 32 | (u64)d << 48;
 }
 
 /*

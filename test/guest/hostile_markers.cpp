@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <sstream>
+#include <utility>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
@@ -305,11 +306,14 @@ TEST_CASE("A marker in a file that nginx sends itself does not leave", "[hostile
     Rig rig(config);
     // in the middle of a page, across two, and where one ends
     for (const std::size_t at : {0U, 777U, 4065U, 4066U, 4080U, 4095U, 8190U, 36'850U, 39'968U}) {
-        for (const bool real : {true, false}) {
-            INFO((real ? "another process's marker at " : "a forged one at ") << at);
+        // among bytes that look as if each of them could begin a marker, too
+        for (const auto& [real, around] :
+             {std::pair{true, 'f'}, {false, 'f'}, {true, '\xf5'}, {false, '\xf5'}}) {
+            INFO((real ? "another process's marker at " : "a forged one at ")
+                 << at << " among " << static_cast<int>(around));
             std::string marker = elsewhere.marker();
             marker.back() = static_cast<char>(marker.back() ^ (real ? 0 : 0x41));
-            std::string body(40'000, 'f');
+            std::string body(40'000, around);
             body.replace(at, marker.size(), marker);
             spew(root + "/file", body);
             const Figures before = libra_module::figures();
