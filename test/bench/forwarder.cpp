@@ -6,6 +6,9 @@
 
 #include <array>
 #include <climits>
+#include <functional>
+#include <memory>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 
@@ -13,6 +16,7 @@
 
 #include <fmt/format.h>
 
+#include "sockmap.hpp"
 #include "wire.hpp"
 
 namespace bench {
@@ -80,20 +84,36 @@ void serve(int client, int upstream) {
     }
 }
 
+/// Forwards between a client and an upstream until one of them ends.
+using Serve = std::function<void(int client, int upstream)>;
+
+Serve serving(const std::string& how) {
+    if (how == "splice") {
+        return serve;
+    }
+    if (how == "sockmap") {
+        return [map = std::make_shared<Sockmap>()](int client, int upstream) {
+            map->serve(client, upstream);
+        };
+    }
+    throw std::invalid_argument("there is no way to forward called " + how);
+}
+
 } // namespace
 
 int forward(const std::vector<std::string>& arguments) {
     const guest::Namespace ns = guest::Namespace::here();
+    const Serve join = serving(arguments.at(0));
     const Fd listener =
-        guest::listen_on(ns, static_cast<std::uint16_t>(std::stoi(arguments.at(0))));
+        guest::listen_on(ns, static_cast<std::uint16_t>(std::stoi(arguments.at(1))));
     fmt::print("ready\n");
     std::fflush(stdout);
     for (;;) {
         Fd client(check(::accept(listener.get(), nullptr, nullptr), "accept"));
-        Fd upstream = guest::connect_to(ns, arguments.at(1),
-                                        static_cast<std::uint16_t>(std::stoi(arguments.at(2))));
-        std::thread([client = std::move(client), upstream = std::move(upstream)] {
-            serve(client.get(), upstream.get());
+        Fd upstream = guest::connect_to(ns, arguments.at(2),
+                                        static_cast<std::uint16_t>(std::stoi(arguments.at(3))));
+        std::thread([&join, client = std::move(client), upstream = std::move(upstream)] {
+            join(client.get(), upstream.get());
         }).detach();
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// The floor: a forwarder that knows nothing of HTTP and moves bytes by splice(2).
+// The floor: a forwarder that knows nothing of HTTP and moves bytes by splice(2) or has a sockmap
+// move them.
 #pragma once
 
 #include <string>
@@ -7,8 +8,8 @@
 
 namespace bench {
 
-/// What --forward PORT ADDRESS UPSTREAM_PORT does in the child: for one connection at a time, for
-/// ever. Says "ready" when it listens.
+/// What --forward splice|sockmap PORT ADDRESS UPSTREAM_PORT does in the child: for ever, a thread a
+/// connection. Says "ready" when it listens.
 int forward(const std::vector<std::string>& arguments);
 
 } // namespace bench

@@ -37,13 +37,15 @@ std::vector<Contender> contenders() {
             {"nginx-unbuffered", Kind::proxy, nginx_unbuffered(), {"copy", "libra"}},
             {"haproxy-16k", Kind::proxy, haproxy_16k(), {"copy", "libra", "splice"}},
             {"haproxy-64k", Kind::proxy, haproxy_64k(), {"copy", "libra", "splice"}},
-            {"l4-splice", Kind::forwarder, {}, {"splice"}},
+            {"l4-splice", Kind::splicer, {}, {"splice"}},
+            {"l4-sockmap", Kind::sockmap, {}, {"splice"}},
             {"nginx-static", Kind::files, {}, {"copy", "libra"}}};
 }
 
 Lane::Lane(const Contender& who, std::string path, Attached attached,
            const std::vector<std::uint64_t>& sizes)
-    : path_(std::move(path))
+    : kind_(who.kind)
+    , path_(std::move(path))
     , origin_(net_.origin(), sizes) {
     start(who, sizes);
     attach(attached);
@@ -66,13 +68,14 @@ void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) 
         files_.emplace(net_.proxy(), sizes, Proxy::port);
         return;
     }
-    if (who.kind == Kind::forwarder) {
+    if (who.kind == Kind::splicer || who.kind == Kind::sockmap) {
         ProcessOptions options;
         options.netns = net_.proxy().fd();
         options.pipes = true;
-        forwarder_ = Process({"/proc/self/exe", "--forward", std::to_string(Proxy::port),
-                              net_.origin_address(), std::to_string(FileOrigin::port)},
-                             options);
+        forwarder_ = Process(
+            {"/proc/self/exe", "--forward", who.kind == Kind::sockmap ? "sockmap" : "splice",
+             std::to_string(Proxy::port), net_.origin_address(), std::to_string(FileOrigin::port)},
+            options);
         if (forwarder_.read_line() != "ready") {
             throw std::runtime_error("the forwarder does not start");
         }
@@ -120,6 +123,12 @@ void Lane::compare(const Contender& who, std::uint64_t size) {
 }
 
 std::vector<pid_t> Lane::processes() const {
+    if (kind_ == Kind::sockmap) {
+        // what the program redirects, the kernel's own threads send
+        std::vector<pid_t> all = kworkers();
+        all.push_back(forwarder_.pid());
+        return all;
+    }
     return proxy_   ? proxy_->workers()
            : files_ ? files_->workers()
                     : std::vector<pid_t>{forwarder_.pid()};
@@ -154,7 +163,7 @@ Sample Lane::run(const Shape& shape, int requests) {
         }
     }
     ::usleep(pause);
-    const Work work = work_of(processes()) - before;
+    const Spent work = work_of(processes()) - before;
     const Figures figures = libra_module::figures() - figures_before;
     return {each(work.proxy), each(work.guest), each(figures.copied())};
 }

@@ -16,7 +16,7 @@
 namespace bench {
 
 /// What answers the client.
-enum class Kind { proxy, forwarder, files };
+enum class Kind { proxy, splicer, sockmap, files };
 
 /// A line of the table: its key there, and for a proxy its configuration.
 struct Contender {
@@ -69,6 +69,7 @@ private:
     void ask(std::size_t connection, const Shape& shape, int requests);
     std::vector<pid_t> processes() const;
 
+    Kind kind_;
     std::string path_;
     guest::Net net_;
     guest::FileOrigin origin_;

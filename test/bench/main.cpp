@@ -72,10 +72,18 @@ public:
 private:
     void say(const std::string& what) const { fmt::print(stderr, "    {}\n", what); }
 
+    /// How the bytes that are copied are counted. A sockmap takes no attached sockets, and its
+    /// process none of the bytes.
+    static Attached counting(const Contender& who, const std::string& path) {
+        return who.kind == Kind::sockmap ? Attached::no
+               : path == "libra"         ? Attached::elide
+                                         : Attached::observe;
+    }
+
     /// Makes a row for each shape, with the bytes that are copied: a pass of its own, in mode
     /// observe, since counting costs instructions.
     void count(const Contender& who, const std::string& path) {
-        Lane lane(who, path, path == "libra" ? Attached::elide : Attached::observe, plan_.sizes);
+        Lane lane(who, path, counting(who, path), plan_.sizes);
         for (const Shape& shape : shapes_of(who, plan_)) {
             Row row;
             row.proxy = who.name;
@@ -142,7 +150,8 @@ int measure(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     Bench bench(plan);
     for (Contender who : contenders()) {
-        std::erase_if(who.paths, [&](const std::string& path) { return !wanted(plan.paths, path); });
+        std::erase_if(who.paths,
+                      [&](const std::string& path) { return !wanted(plan.paths, path); });
         if (wanted(plan.only, who.name) && !who.paths.empty()) {
             bench.run(who);
         }
@@ -202,7 +211,7 @@ int run(int argc, char** argv) {
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
     add("forward", options::value(&forwarding)->multitoken(),
-        "PORT ADDRESS PORT: be the L4 forwarder");
+        "splice|sockmap PORT ADDRESS PORT: be the L4 forwarder");
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, all), given);
     options::notify(given);

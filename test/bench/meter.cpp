@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "meter.hpp"
 
-#include <array>
+#include <algorithm>
+#include <cctype>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,14 +14,14 @@
 namespace bench {
 namespace {
 
-/// Nanoseconds on the processor, nanoseconds in wait for it, time slices.
-std::array<std::uint64_t, 3> schedstat(const std::filesystem::path& file) {
-    std::array<std::uint64_t, 3> values{};
+/// Nanoseconds on the processor: the first figure of a schedstat.
+std::uint64_t ran(const std::filesystem::path& file) {
+    std::uint64_t value = 0;
     std::ifstream in(file);
-    if (!(in >> values[0] >> values[1] >> values[2])) {
+    if (!(in >> value)) {
         throw std::runtime_error(fmt::format("cannot read {}", file.string()));
     }
-    return values;
+    return value;
 }
 
 /// What all tasks ran on all processors: the seventh figure behind each "cpuN".
@@ -52,9 +53,14 @@ std::uint64_t whole_guest() {
 
 } // namespace
 
-Work operator-(const Work& later, const Work& earlier) {
-    return {later.proxy - earlier.proxy, later.guest - earlier.guest,
-            later.switches - earlier.switches};
+Spent operator-(const Work& later, const Work& earlier) {
+    Spent spent;
+    spent.guest = later.guest - earlier.guest;
+    for (const auto& [thread, ran] : later.threads) {
+        const auto before = earlier.threads.find(thread);
+        spent.proxy += ran - (before == earlier.threads.end() ? 0 : before->second);
+    }
+    return spent;
 }
 
 Work work_of(const std::vector<pid_t>& processes) {
@@ -63,12 +69,24 @@ Work work_of(const std::vector<pid_t>& processes) {
     for (const pid_t process : processes) {
         const auto threads = fmt::format("/proc/{}/task", process);
         for (const auto& thread : std::filesystem::directory_iterator(threads)) {
-            const auto [run, waited, slices] = schedstat(thread.path() / "schedstat");
-            work.proxy += run;
-            work.switches += slices;
+            work.threads[std::stoi(thread.path().filename())] = ran(thread.path() / "schedstat");
         }
     }
     return work;
+}
+
+std::vector<pid_t> kworkers() {
+    std::vector<pid_t> found;
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+        const std::string id = process.path().filename();
+        std::string name;
+        if (std::isdigit(static_cast<unsigned char>(id.front())) != 0 &&
+            std::getline(std::ifstream(process.path() / "comm"), name) &&
+            name.rfind("kworker/", 0) == 0) {
+            found.push_back(std::stoi(id));
+        }
+    }
+    return found;
 }
 
 } // namespace bench

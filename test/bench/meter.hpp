@@ -6,23 +6,33 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 namespace bench {
 
 /// All since boot, in nanoseconds of guest time.
 struct Work {
-    std::uint64_t proxy =
-        0; ///< in the proxy's threads: its code, its calls, softirqs that interrupt them
-    std::uint64_t guest = 0;    ///< in all threads
-    std::uint64_t switches = 0; ///< how often the proxy's threads were switched to
+    std::map<pid_t, std::uint64_t> threads; ///< of the proxy
+    std::uint64_t guest = 0;                ///< in all threads
 };
 
-Work operator-(const Work& later, const Work& earlier);
+/// What was done between two looks.
+struct Spent {
+    std::uint64_t proxy =
+        0; ///< in the proxy's threads: its code, its calls, softirqs that interrupt them
+    std::uint64_t guest = 0; ///< in all threads
+};
+
+/// A thread that began meanwhile counts from its beginning, one that ended does not count.
+Spent operator-(const Work& later, const Work& earlier);
 
 /// The work so far of these processes, and of the whole guest. Source: schedstat of /proc, which
 /// counts a thread when it goes to sleep: the processes must be idle. Throws when a file is
 /// missing.
 Work work_of(const std::vector<pid_t>& processes);
+
+/// The kernel's threads that do the work which was put off to them, anyone's.
+std::vector<pid_t> kworkers();
 
 } // namespace bench
