@@ -150,22 +150,37 @@ Sample Lane::run(const Shape& shape, int requests) {
         return all / static_cast<std::uint64_t>(rounds * shape.connections);
     };
     const Figures figures_before = libra_module::figures();
-    ::usleep(pause);
-    const Work before = work_of(processes());
-    if (shape.connections == 1) {
-        ask(0, shape, rounds);
-    } else {
+    const Spent work = measure([&] {
+        if (shape.connections == 1) {
+            return ask(0, shape, rounds);
+        }
         Faults faults;
         in_threads(shape.connections, faults,
                    [&](int i) { ask(static_cast<std::size_t>(i), shape, rounds); });
         if (const std::string wrong = faults.text(); !wrong.empty()) {
             throw std::runtime_error(wrong);
         }
-    }
-    ::usleep(pause);
-    const Spent work = work_of(processes()) - before;
+    });
     const Figures figures = libra_module::figures() - figures_before;
     return {each(work.proxy), each(work.guest), each(figures.copied())};
+}
+
+Spent Lane::measure(const std::function<void()>& work) const {
+    ::usleep(pause);
+    const Work before = work_of(processes());
+    work();
+    ::usleep(pause);
+    return work_of(processes()) - before;
+}
+
+std::vector<Fd> Lane::connect(int count, const ConnectOptions& options) const {
+    std::vector<Fd> connections;
+    connections.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        connections.push_back(
+            connect_to(net_.client(), net_.proxy_address(), Proxy::port, options));
+    }
+    return connections;
 }
 
 void Lane::stop() {

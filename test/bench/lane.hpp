@@ -2,6 +2,7 @@
 // A proxy on one of the paths that are compared, with a client's side and an origin of its own.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "meter.hpp"
 #include "proxy.hpp"
 #include "requester.hpp"
+#include "wire.hpp"
 
 namespace bench {
 
@@ -60,6 +62,10 @@ public:
     const std::string& path() const { return path_; }
     /// So many requests, the same number over each connection.
     Sample run(const Shape& shape, int requests);
+    /// What `work` costs, which asks over connections of its own.
+    Spent measure(const std::function<void()>& work) const;
+    /// Connections of the client's, for others than run().
+    std::vector<guest::Fd> connect(int count, const guest::ConnectOptions& options = {}) const;
     void stop();
 
 private:

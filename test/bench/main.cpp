@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "forwarder.hpp"
+#include "latency.hpp"
 #include "rows.hpp"
 
 namespace options = boost::program_options;
@@ -28,6 +29,8 @@ struct Plan {
     std::vector<std::string> paths; ///< of theirs; empty: all
     std::string cpu;
     int runs = 5;
+    std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
+    int seconds = 30;          ///< of guest time, for each of these
 };
 
 /// Enough that what a run costs besides its requests does not show.
@@ -161,6 +164,26 @@ int measure(const Plan& plan, const std::string& json) {
     return 0;
 }
 
+int measure_latencies(const Plan& plan, const std::string& json) {
+    LatencyPlan shared;
+    shared.cpu = plan.cpu;
+    shared.sizes = plan.sizes;
+    shared.loads = plan.loads;
+    shared.time = std::chrono::seconds(plan.seconds);
+    std::vector<LatencyRow> rows;
+    guest::libra_module::load_parser();
+    for (const Contender& who : contenders()) {
+        if (who.kind == Kind::proxy && wanted(plan.only, who.name)) {
+            const auto more = latencies(who, shared);
+            rows.insert(rows.end(), more.begin(), more.end());
+        }
+    }
+    guest::libra_module::unload_parser();
+    guest::spew(json, to_json(rows));
+    fmt::print("{}", table(rows));
+    return 0;
+}
+
 /// Several results as one, and their tables.
 int report(const std::vector<std::string>& files, const std::string& json) {
     std::vector<Row> rows;
@@ -208,6 +231,9 @@ int run(int argc, char** argv) {
     add("only", options::value(&plan.only)->multitoken(), "these proxies alone");
     add("paths", options::value(&plan.paths)->multitoken(), "these paths alone");
     add("runs", options::value(&plan.runs), "how often each cell is measured");
+    add("load", options::value(&plan.loads)->multitoken(),
+        "latencies at these parts of what copying can do");
+    add("seconds", options::value(&plan.seconds), "how long each of them is measured");
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
     add("forward", options::value(&forwarding)->multitoken(),
@@ -228,10 +254,11 @@ int run(int argc, char** argv) {
     if (!files.empty()) {
         return report(files, json);
     }
-    if (plan.cpu.empty() || json.empty() || plan.sizes.empty() || plan.runs < 1) {
+    if (plan.cpu.empty() || json.empty() || plan.sizes.empty() || plan.runs < 1 ||
+        plan.seconds < 1) {
         throw options::error("--cpu, --json and --sizes are needed");
     }
-    return measure(plan, json);
+    return plan.loads.empty() ? measure(plan, json) : measure_latencies(plan, json);
 }
 
 } // namespace
