@@ -75,15 +75,17 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 {
 	u32 share = elide_share(call, skb, offset);
 	struct libra_payload *payload;
+	enum libra_reason reason;
 
 	if (!share)
 		return false;
 	payload = libra_payload_new(call->domain);
-	if (!payload || !libra_place_prepare(payload, call->to, share)) {
+	reason = payload ? libra_place_prepare(payload, call->to, share) : LIBRA_REASON_NOMEM;
+	if (reason) {
 		if (payload)
 			elide_forget(payload);
 		call->elide = false;
-		return elide_refuse(call, LIBRA_REASON_NOMEM);
+		return elide_refuse(call, reason);
 	}
 	payload->class = call->stream->verify ? call->stream->verify->elides : NULL;
 	elide_announce(call);

@@ -72,8 +72,8 @@ static u32 place_count(const struct iov_iter *iter, u32 len)
 	return n;
 }
 
-bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *iter,
-			 u32 len)
+enum libra_reason libra_place_prepare(struct libra_payload *payload,
+				      const struct iov_iter *iter, u32 len)
 {
 	struct libra_place *place = payload->few_places;
 	u32 n = place_count(iter, len), done = 0, i;
@@ -84,10 +84,10 @@ bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *i
 	if (n > LIBRA_PLACES_INLINE) {
 		/* what is charged is the payload's pages: crumbs would cost more than those */
 		if (n > len / PLACE_MIN)
-			return false;
+			return LIBRA_REASON_API;
 		place = kmalloc_array(n, sizeof(*place), GFP_KERNEL_ACCOUNT);
 		if (!place)
-			return false;
+			return LIBRA_REASON_NOMEM;
 	}
 	for (i = 0; i < n; i++) {
 		range = place_range(&it, len - done, &at);
@@ -100,7 +100,7 @@ bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *i
 	}
 	payload->places = place;
 	payload->nr_places = n;
-	return true;
+	return LIBRA_REASON_NONE;
 }
 
 void libra_place_free(struct libra_payload *payload)

@@ -12,6 +12,8 @@
 #include <linux/types.h>
 #include <linux/uio.h>
 
+#include "uapi/libra.h"
+
 struct libra_domain;
 struct libra_payload;
 
@@ -23,13 +25,13 @@ struct libra_place {
 };
 
 /*
- * Notes where the first @len bytes of @iter lie; false: no memory, or scattered
- * in too many places. They
+ * Notes where the first @len bytes of @iter lie; not when that is in too many places,
+ * or no memory is left: the reason, or LIBRA_REASON_NONE. The places
  * count only when libra_place_insert() has put those of them in that the
  * payload really fills.
  */
-bool libra_place_prepare(struct libra_payload *payload, const struct iov_iter *iter,
-			 u32 len);
+enum libra_reason libra_place_prepare(struct libra_payload *payload,
+				      const struct iov_iter *iter, u32 len);
 void libra_place_free(struct libra_payload *payload);
 
 /* With domain->lock */
