@@ -388,8 +388,6 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	/* here, because it sleeps: no lock is held yet */
 	if (call.elide && (iter_is_ubuf(call.to) || iter_is_iovec(call.to)))
 		libra_domain_arm(domain);
-	if (domain)
-		libra_place_forget(domain, call.to);
 	mutex_lock(&ls->rx.lock);
 	ret = rx_receive(&call, len, flags);
 	mutex_unlock(&ls->rx.lock);
@@ -412,6 +410,9 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 		ret = -ECONNRESET;
 		goto out;
 	}
+	/* whoever fills it; MSG_TRUNC leaves it as it is */
+	if (domain && !(flags & MSG_TRUNC))
+		libra_place_forget(domain, &msg->msg_iter);
 	if (!len || flags & (MSG_PEEK | MSG_ERRQUEUE)) {
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
 		goto finish;

@@ -21,6 +21,9 @@ int run_toy(const std::vector<std::string>& arguments) {
         if (!arguments.empty() && arguments[0] == "faulty") {
             return faulty_toy(arguments);
         }
+        if (!arguments.empty() && arguments[0] == "hands") {
+            return hands_toy(arguments);
+        }
         if (!arguments.empty() && arguments[0] == "calls") {
             return calls_toy(arguments);
         }

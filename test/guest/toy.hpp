@@ -18,6 +18,7 @@ int run_toy(const std::vector<std::string>& arguments);
 int relay_toy(const std::vector<std::string>& arguments);
 int doors_toy(const std::vector<std::string>& arguments);
 int faulty_toy(const std::vector<std::string>& arguments);
+int hands_toy(const std::vector<std::string>& arguments);
 int calls_toy(const std::vector<std::string>& arguments);
 int misbehave_toy(const std::vector<std::string>& arguments);
 

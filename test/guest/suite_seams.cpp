@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+// [gate] What lies across two calls, two frames or two states of a stream, done call by call.
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <sstream>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include "rig.hpp"
+#include "toy.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr std::uint16_t port = 7000;
+constexpr std::size_t marker_length = 32;
+constexpr std::size_t marker_step = 4096;
+/// Of the toy's memory: behind it lies what cannot be read.
+constexpr std::size_t memory_end = 4 << 20;
+/// Where it keeps what it says itself.
+constexpr std::size_t scratch = 2 << 20;
+/// What nothing is ever read into.
+constexpr std::size_t own = 3 << 20;
+/// So much is elided whole: it fits into the buffers on the way.
+constexpr std::size_t size = 40'000;
+
+std::string pattern(std::size_t bytes) {
+    std::string all(bytes, '\0');
+    Pattern{3}.fill(0, std::as_writable_bytes(std::span(all)));
+    return all;
+}
+
+std::string hex(std::string_view bytes) {
+    return to_hex(std::as_bytes(std::span(bytes)));
+}
+
+std::string in_chunk(std::string_view bytes) {
+    return fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+}
+
+/// An attached process whose hands the test guides.
+class Stage {
+public:
+    Stage()
+        : toy_(net_.proxy(), {"hands", std::to_string(port)})
+        , attachment_(toy_.pid(), "", AttachOptions{})
+        , before_(libra_module::figures()) {
+        // what comes in first arms the process
+        elide(0);
+        elide(0);
+    }
+
+    /// A connection to the process; its number counts from 0.
+    Wire& connect() {
+        wires_.emplace_back(connect_to(net_.client(), net_.proxy_address(), port, options));
+        CHECK(ask("accept") == std::to_string(wires_.size() - 1));
+        return wires_.back();
+    }
+    ConnectOptions options; ///< of the connections to come
+    std::size_t number() const { return wires_.size() - 1; }
+
+    std::string ask(const std::string& line) { return toy_.ask(line); }
+
+    /// All of it is in the process's receive queue afterwards.
+    static void send(Wire& wire, const std::string& bytes) {
+        wire.write(bytes);
+        eventually([&] {
+            int left = 1;
+            ::ioctl(wire.fd(), SIOCOUTQ, &left);
+            return left == 0;
+        });
+    }
+
+    /// A placeholder in the memory, by a connection of its own that waits for an answer.
+    Wire& elide(std::size_t at) {
+        Wire& wire = connect();
+        const std::string head =
+            fmt::format("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", size);
+        send(wire, head + pattern(size));
+        CHECK(recv(memory_end - 4096, head.size()) == std::to_string(head.size()));
+        CHECK(recv(at, size) == std::to_string(size));
+        return wire;
+    }
+    /// One that asks for something.
+    Wire& request(const std::string& text = "GET / HTTP/1.1\r\nHost: a\r\n\r\n") {
+        Wire& wire = connect();
+        send(wire, text);
+        CHECK(recv(memory_end - 4096, text.size()) == std::to_string(text.size()));
+        return wire;
+    }
+
+    std::string recv(std::size_t at, std::size_t bytes) {
+        return ask(fmt::format("recv {} {} {}", number(), at, bytes));
+    }
+    std::string send(std::size_t at, std::size_t bytes, const std::string& flags = "") {
+        return ask(fmt::format("send {} {} {} {}", number(), at, bytes, flags));
+    }
+    /// Over the last connection, from memory that holds nothing else.
+    std::string say(const std::string& bytes, const std::string& flags = "") {
+        ask(fmt::format("put {} {}", scratch, hex(bytes)));
+        return send(scratch, bytes.size(), flags);
+    }
+    std::string memory(std::size_t at, std::size_t bytes) {
+        const auto all = from_hex(ask(fmt::format("get {} {}", at, bytes)));
+        return {reinterpret_cast<const char*>(all.data()), all.size()};
+    }
+    /// The one that stands there; without Libra something else.
+    std::string marker(std::size_t at) { return memory(at, marker_length); }
+
+    struct Heard {
+        std::string bytes;
+        bool reset = false;
+    };
+    /// What has come, at most so many bytes.
+    static void drain(const Wire& wire, std::size_t bytes) {
+        std::vector<char> block(bytes);
+        ::recv(wire.fd(), block.data(), bytes, MSG_DONTWAIT);
+    }
+    /// What comes until there are so many bytes, or no more.
+    static Heard hear(Wire& wire, std::size_t bytes) {
+        Heard heard;
+        std::vector<std::byte> block(65536);
+        try {
+            while (heard.bytes.size() < bytes) {
+                const auto room = std::min(block.size(), bytes - heard.bytes.size());
+                const std::size_t got = wire.read(std::span(block).first(room));
+                if (got == 0) {
+                    break;
+                }
+                heard.bytes.append(reinterpret_cast<const char*>(block.data()), got);
+            }
+        } catch (const Cut& cut) {
+            heard.reset = cut.reset;
+        }
+        return heard;
+    }
+
+    void expect_reset(const Heard& heard, const std::string& marker) {
+        INFO("heard " << hex(heard.bytes));
+        if (!libra_module::plain()) {
+            CHECK(heard.reset);
+            CHECK(heard.bytes.find(marker) == std::string::npos);
+        }
+    }
+    std::uint64_t resets() const { return (libra_module::figures() - before_).all_resets(); }
+
+    void finish() {
+        wires_.clear();
+        toy_.stop();
+        attachment_.detach();
+        check_nothing_left();
+    }
+
+private:
+    Net net_;
+    Toy toy_;
+    Attachment attachment_;
+    Figures before_;
+    std::deque<Wire> wires_;
+};
+
+} // namespace
+
+TEST_CASE("Memory of a placeholder that a tunnel is read into is the tunnel's", "[gate]") {
+    Stage stage;
+    stage.elide(0).reset();
+    Wire& wire =
+        stage.request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+    const std::string agreed =
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n";
+    stage.say(agreed);
+    CHECK(Stage::hear(wire, agreed.size()).bytes == agreed);
+    // between two markers, which both stay
+    const std::string bytes = pattern(2000);
+    const std::size_t gap = 2 * marker_step + 1000;
+    Stage::send(wire, bytes);
+    CHECK(stage.recv(gap, bytes.size()) == "2000");
+    CHECK(stage.send(gap, bytes.size()) == "2000");
+    CHECK((Stage::hear(wire, bytes.size()).bytes == bytes));
+    CHECK(stage.resets() == 0);
+    stage.finish();
+}
