@@ -30,7 +30,8 @@ static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_
 
 		head = libra_stream_look(call->stream, look);
 		if (!head)
-			return LIBRA_GIVE_UP;
+			return call->stream->head_len + look > LIBRA_HEAD_MAX ?
+			       LIBRA_GIVE_UP : -ENOMEM;
 		if (copy_from_iter(head, look, &it) != look)
 			return -EFAULT;
 		*looked = look;
@@ -63,9 +64,10 @@ int libra_metadata_give_up(struct libra_tx_call *call, enum libra_reason reason,
 {
 	struct libra_sock *ls = call->ls;
 	struct libra_stream *stream = call->stream;
-	bool unreadable = reason == LIBRA_REASON_PARSER && !stream->begun &&
+	u32 seen = stream->head_len + looked;
+	bool unreadable = reason == LIBRA_REASON_PARSER && !stream->begun && seen &&
 			  stream->side == LIBRA_SIDE_REQUEST &&
-			  !metadata_begins_as_text(stream->head, stream->head_len + looked);
+			  !metadata_begins_as_text(stream->head, seen);
 
 	libra_sock_tx_opaque(ls, reason);
 	libra_stream_free(stream);
@@ -117,6 +119,18 @@ static int metadata_hold(struct libra_tx_call *call, const u8 *bytes, u32 len,
 	return libra_held_flush(call->ls, call->flags | MSG_MORE);
 }
 
+static enum libra_reason metadata_reason(int verdict)
+{
+	switch (verdict) {
+	case -ESTALE:
+		return LIBRA_REASON_NO_PARSER;
+	case -ENOMEM:
+		return LIBRA_REASON_NOMEM;
+	default:
+		return LIBRA_REASON_PARSER;
+	}
+}
+
 int libra_metadata_send(struct libra_tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
@@ -133,9 +147,7 @@ int libra_metadata_send(struct libra_tx_call *call)
 	whole = verdict == LIBRA_FRAME;
 	len = whole ? frame.meta_len - stream->head_len : looked;
 	if (verdict < 0 || !len)
-		return libra_metadata_give_up(call, verdict == -ESTALE ?
-					      LIBRA_REASON_NO_PARSER :
-					      LIBRA_REASON_PARSER, looked);
+		return libra_metadata_give_up(call, metadata_reason(verdict), looked);
 	bytes = stream->head + stream->head_len;
 	ret = metadata_check(call, bytes, len, whole ? &frame : NULL);
 	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
