@@ -4,6 +4,10 @@
  * hold placeholders, and may change after they were searched: such bytes are
  * copied or reused like all others. The application learns it the way plain TCP
  * tells it on devices that cannot do without a copy.
+ *
+ * A notice is there before anything is sent, since there may be no room for it, but
+ * has no number until then: a call that sends nothing must not take one from under
+ * another that has sent meanwhile.
  */
 #include <linux/skbuff.h>
 #include <linux/socket.h>
@@ -32,6 +36,8 @@ struct ubuf_info *libra_zerocopy_begin(struct libra_sock *ls, struct msghdr *msg
 		return NULL;
 	lock_sock(sk);
 	notice = libra_msg_zerocopy_alloc(sk, msg_data_left(msg));
+	if (notice)
+		atomic_dec(&sk->sk_zckey);
 	release_sock(sk);
 	if (!notice)
 		return ERR_PTR(-ENOBUFS);
@@ -44,9 +50,10 @@ void libra_zerocopy_end(struct libra_sock *ls, struct ubuf_info *notice, bool se
 	if (!notice)
 		return;
 	lock_sock(ls->sk);
+	uarg_to_msgzc(notice)->id = (u32)atomic_inc_return(&ls->sk->sk_zckey) - 1;
 	if (sent)
 		net_zcopy_put(notice);
-	else
+	else	/* which takes the number back, with the socket still locked */
 		net_zcopy_put_abort(notice, true);
 	release_sock(ls->sk);
 }

@@ -187,3 +187,37 @@ TEST_CASE("Memory of a placeholder that a tunnel is read into is the tunnel's", 
     CHECK(stage.resets() == 0);
     stage.finish();
 }
+
+TEST_CASE("No notice of MSG_ZEROCOPY is given twice when a write gives up meanwhile", "[gate]") {
+    Stage stage;
+    stage.options.rcvbuf = 8192;
+    Wire& wire = stage.request();
+    stage.ask(fmt::format("sndbuf {} 65536", stage.number()));
+    stage.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
+    const auto send = [&](const std::string& flags) { return stage.send(own, 1000, flags); };
+    const std::string no_room = "Resource temporarily unavailable";
+    CHECK(eventually([&] { return send("dontwait") == no_room; }));
+    stage.ask(fmt::format("send-later {} {} 1000 4000", stage.number(), own));
+    // Little by little: there is room, but not so much that who waits for it wakes up.
+    const auto send_as_soon_as_it_may = [&] {
+        return eventually(
+            [&] {
+                Stage::drain(wire, 2000);
+                return send("dontwait zerocopy") == "1000";
+            },
+            std::chrono::seconds(30));
+    };
+    CHECK(send_as_soon_as_it_may());
+    const std::string later = stage.ask("sent?");
+    INFO("who waited: " << later);
+    CHECK((later == "1000" || later == no_room));
+    CHECK(send_as_soon_as_it_may());
+    std::istringstream words(stage.ask(fmt::format("notices {}", stage.number())));
+    std::vector<int> ids;
+    for (int id = 0; words >> id;) {
+        ids.push_back(id);
+    }
+    std::ranges::sort(ids);
+    CHECK(ids == (later == no_room ? std::vector{0, 1} : std::vector{0, 1, 2}));
+    stage.finish();
+}
