@@ -27,6 +27,32 @@ static bool guard_sees(struct libra_stream *stream, const struct iov_iter *from,
 	       tail.len - at >= LIBRA_MARKER_SURE;
 }
 
+/* What went out last while the stream was framed may be a marker's first bytes */
+static void guard_take_over(struct libra_tx *tx)
+{
+	struct libra_stream *stream = &tx->stream;
+
+	if (tx->held.leaked)
+		libra_tail_search(&stream->tail, tx->held.first, tx->held.leaked);
+	tx->held.leaked = 0;
+	if (stream->head_len)
+		libra_tail_search(&stream->tail, stream->head, stream->head_len);
+	libra_stream_free(stream);
+}
+
+/* And what was held for the same reason; 0 when all of it is gone */
+static int guard_flush(struct libra_sock *ls)
+{
+	struct libra_held *held = &ls->tx.held;
+	u32 len = held->len;
+	int ret;
+
+	ret = libra_held_flush(ls, 0);
+	if (!ret)
+		libra_tail_search(&ls->tx.stream.tail, held->bytes, len);
+	return ret;
+}
+
 void libra_guard_forget(struct libra_sock *ls)
 {
 	lockdep_assert_held(&ls->tx.lock);
@@ -48,13 +74,14 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 			return ret;
 		mutex_lock(&ls->tx.lock);
 		libra_guard_forget(ls);
+		guard_take_over(&ls->tx);
 		if (ls->tx.cursor || held->state == LIBRA_HELD_TOKEN ||
 		    (held->state == LIBRA_HELD_WAIT && libra_held_sure(held)))
 			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
 		else if (held->state == LIBRA_HELD_WAIT)
 			held->state = LIBRA_HELD_RAW;
 		if (!ret && held->state == LIBRA_HELD_RAW)
-			ret = libra_held_flush(ls, 0);
+			ret = guard_flush(ls);
 		mutex_unlock(&ls->tx.lock);
 	} while (ret == -EAGAIN && *timeo);
 	return ret;

@@ -70,7 +70,6 @@ int libra_metadata_give_up(struct libra_tx_call *call, enum libra_reason reason,
 			  !metadata_begins_as_text(stream->head, seen);
 
 	libra_sock_tx_opaque(ls, reason);
-	libra_stream_free(stream);
 	if (ls->tx.cursor)
 		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
 	if (!unreadable || !call->domain)
@@ -81,22 +80,26 @@ int libra_metadata_give_up(struct libra_tx_call *call, enum libra_reason reason,
 	return 0;
 }
 
-/* Metadata that no placeholder may lie in, nor end a message inside one */
-static int metadata_check(struct libra_tx_call *call, const u8 *bytes, u32 len,
-			  const struct libra_frame *frame)
+/*
+ * The next @len bytes of metadata, in which no placeholder may lie, nor end a
+ * message inside one. What has passed of the head may have been a marker's beginning.
+ */
+static int metadata_check(struct libra_tx_call *call, u32 len, const struct libra_frame *frame)
 {
+	const struct libra_stream *stream = call->stream;
+	u32 before = min_t(u32, stream->head_len, LIBRA_MARKER_LEN - 1), at;
 	struct libra_tx *tx = &call->ls->tx;
 	struct libra_marker marker;
-	u32 at;
 
 	if (!READ_ONCE(libra_ever_elided))
 		return 0;
-	if (libra_marker_search(bytes, len, &at, &marker) == LIBRA_FOUND_MARKER)
+	if (libra_marker_search(stream->head + stream->head_len - before, before + len,
+				&at, &marker) == LIBRA_FOUND_MARKER)
 		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
 	if (!tx->cursor && !(tx->held.state == LIBRA_HELD_WAIT && libra_held_sure(&tx->held)))
 		return 0;
 	/* the message before has ended, or this frame ends it */
-	if (libra_stream_last(call->stream) ||
+	if (libra_stream_last(stream) ||
 	    (frame && frame->flags & LIBRA_FRAME_LAST && !frame->payload_len))
 		return libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED);
 	return 0;
@@ -149,7 +152,7 @@ int libra_metadata_send(struct libra_tx_call *call)
 	if (verdict < 0 || !len)
 		return libra_metadata_give_up(call, metadata_reason(verdict), looked);
 	bytes = stream->head + stream->head_len;
-	ret = metadata_check(call, bytes, len, whole ? &frame : NULL);
+	ret = metadata_check(call, len, whole ? &frame : NULL);
 	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
 		ret = metadata_hold(call, bytes, len, whole ? &frame : NULL);
 	if (!ret)
