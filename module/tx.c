@@ -103,14 +103,15 @@ static int tx_begin(struct libra_tx_call *call, const struct libra_marker *marke
  * fill a segment: the next call or the next ACK pushes it. A longer one goes
  * out whole: TCP would split off what does not fill the last segment, which
  * costs more than a segment. Not for a stream of unknown length whose sender
- * wants no delay: its next bytes may be long in coming.
+ * wants no delay: its next bytes may be long in coming. Nor where the application
+ * ends a record, which TCP does not with a part that waits.
  */
 static bool tx_body_goes_on(const struct libra_tx_call *call, u32 len)
 {
 	const struct libra_stream *stream = call->stream;
 	const struct tcp_sock *tp = tcp_sk(call->ls->sk);
 
-	if (!READ_ONCE(tp->packets_out) || len >= READ_ONCE(tp->mss_cache))
+	if (call->flags & MSG_EOR || !READ_ONCE(tp->packets_out) || len >= READ_ONCE(tp->mss_cache))
 		return false;
 	if (libra_stream_last(stream) && stream->payload_left != LIBRA_PAYLOAD_EOF)
 		return stream->payload_left > len;
