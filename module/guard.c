@@ -3,6 +3,7 @@
  * A stream that is not framed, or no longer: its bytes go to lower as they
  * are, and each is searched before. A marker among them kills the connection.
  */
+#include <linux/sizes.h>
 #include <linux/uio.h>
 #include <net/tcp.h>
 
@@ -14,17 +15,24 @@
 #include "send.h"
 #include "sock.h"
 
-/* Would a marker leave with these bytes, whole or all but its end? */
-static bool guard_sees(struct libra_stream *stream, const struct iov_iter *from, size_t len)
+/* A write is searched and sent in parts: lower may take no more than one of them */
+#define GUARD_PART	SZ_128K
+/* As many bytes as fill the packets after which TCP looks into its backlog */
+#define GUARD_RELIEVE	SZ_1M
+
+/*
+ * Would a marker leave with these bytes, whole or all but its end? Otherwise @tail
+ * is the stream's when all of them have left.
+ */
+static bool guard_sees(struct libra_tail *tail, const struct iov_iter *from, size_t len)
 {
-	struct libra_tail tail = stream->tail;
 	struct libra_marker marker;
 	u32 at;
 
-	if (libra_tail_search_iter(&tail, from, len))
+	if (libra_tail_search_iter(tail, from, len))
 		return true;
-	return libra_marker_search(tail.bytes, tail.len, &at, &marker) == LIBRA_FOUND_CUT &&
-	       tail.len - at >= LIBRA_MARKER_SURE;
+	return libra_marker_search(tail->bytes, tail->len, &at, &marker) == LIBRA_FOUND_CUT &&
+	       tail->len - at >= LIBRA_MARKER_SURE;
 }
 
 /* What went out last while the stream was framed may be a marker's first bytes */
@@ -87,31 +95,119 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 	return ret;
 }
 
-int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
-		     struct msghdr *msg)
+/* Lower does something once for each write, or waits in it */
+static bool guard_whole(const struct sock *sk, const struct msghdr *msg)
+{
+	const int once = MSG_ZEROCOPY | MSG_OOB | MSG_FASTOPEN | MSG_EOR;
+
+	return !(msg->msg_flags & MSG_DONTWAIT) || msg->msg_flags & once ||
+	       msg->msg_controllen ||
+	       READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
+}
+
+/* May the next @len bytes leave? With @tail before, and behind them when they may */
+static int guard_check(struct libra_sock *ls, struct libra_domain *domain,
+		       const struct iov_iter *from, size_t len, struct libra_tail *tail)
+{
+	if ((READ_ONCE(libra_ever_elided) && guard_sees(tail, from, len)) ||
+	    (domain && libra_place_cut(domain, from, len)))
+		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
+	return 0;
+}
+
+/* Of @len bytes that were checked these have left; with tx.lock */
+static void guard_sent(struct libra_sock *ls, const struct iov_iter *from, size_t len,
+		       size_t sent, const struct libra_tail *tail)
 {
 	struct libra_stream *stream = &ls->tx.stream;
+
+	libra_send_copied(ls, sent);
+	/* few bytes may lie behind those of another write */
+	if (sent == len && len >= sizeof(tail->bytes))
+		stream->tail = *tail;
+	else if (READ_ONCE(libra_ever_elided))
+		libra_tail_search_iter(&stream->tail, from, sent);
+}
+
+static int guard_send_whole(struct libra_sock *ls, struct libra_domain *domain,
+			    struct msghdr *msg)
+{
 	struct iov_iter from = msg->msg_iter;
 	int flags = msg->msg_flags, ret;
-	bool marker = false;
+	size_t len = msg_data_left(msg);
+	struct libra_tail tail;
 
-	if (READ_ONCE(libra_ever_elided)) {
-		mutex_lock(&ls->tx.lock);
-		marker = guard_sees(stream, &from, iov_iter_count(&from));
-		mutex_unlock(&ls->tx.lock);
-	}
-	if (marker || (domain && libra_place_cut(domain, &from, iov_iter_count(&from))))
-		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
+	mutex_lock(&ls->tx.lock);
+	tail = ls->tx.stream.tail;
+	mutex_unlock(&ls->tx.lock);
+	ret = guard_check(ls, domain, &from, len, &tail);
+	if (ret)
+		return ret;
 	/* a signal is for the whole write, see libra_sendmsg() */
 	msg->msg_flags |= MSG_NOSIGNAL;
-	ret = ls->overlay->lower->sendmsg(ls->sk, msg, msg_data_left(msg));
+	ret = ls->overlay->lower->sendmsg(ls->sk, msg, len);
 	msg->msg_flags = flags;
 	if (ret <= 0)
 		return ret;
 	mutex_lock(&ls->tx.lock);
-	libra_send_copied(ls, ret);
-	if (READ_ONCE(libra_ever_elided))
-		libra_tail_search_iter(&stream->tail, &from, ret);
+	guard_sent(ls, &from, len, ret, &tail);
 	mutex_unlock(&ls->tx.lock);
 	return ret;
+}
+
+/* The next bytes that are searched together, with the socket locked */
+static int guard_send_part(struct libra_sock *ls, struct libra_domain *domain,
+			   struct msghdr *msg)
+{
+	size_t len = min_t(size_t, msg_data_left(msg), GUARD_PART);
+	struct libra_tail tail = ls->tx.stream.tail;
+	int ret;
+
+	ret = guard_check(ls, domain, &msg->msg_iter, len, &tail);
+	if (ret)
+		return ret;
+	ret = libra_send_part(ls, &msg->msg_iter, len, msg->msg_flags |
+			      (msg_data_left(msg) > len ? MSG_MORE : 0));
+	if (ret <= 0)
+		return ret;
+	guard_sent(ls, &msg->msg_iter, len, ret, &tail);
+	iov_iter_advance(&msg->msg_iter, ret);
+	return ret;
+}
+
+/* A write that does not wait: what lower has no room for is not searched */
+static int guard_send_parts(struct libra_sock *ls, struct libra_domain *domain,
+			    struct msghdr *msg)
+{
+	size_t done = 0, relieved = 0;
+	int ret;
+
+	mutex_lock(&ls->tx.lock);
+	libra_send_begin(ls);
+	do {
+		ret = guard_send_part(ls, domain, msg);
+		if (ret <= 0)
+			break;
+		done += ret;
+		if (done - relieved >= GUARD_RELIEVE) {
+			libra_send_relieve(ls);
+			relieved = done;
+		}
+		/* what is wrong now is for the next call to learn */
+	} while (ret == GUARD_PART && msg_data_left(msg) && !libra_send_broken(ls->sk));
+	libra_send_end(ls);
+	mutex_unlock(&ls->tx.lock);
+	if (!done || READ_ONCE(ls->reset))
+		return ret;
+	/* no more comes now */
+	if (msg_data_left(msg))
+		libra_send_push(ls);
+	return done;
+}
+
+int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
+		     struct msghdr *msg)
+{
+	return guard_whole(ls->sk, msg) ? guard_send_whole(ls, domain, msg) :
+					  guard_send_parts(ls, domain, msg);
 }

@@ -4,10 +4,10 @@
 #define _LIBRA_SEND_H
 
 #include <linux/types.h>
+#include <net/sock.h>
 
 struct iov_iter;
 struct libra_sock;
-struct sock;
 
 /*
  * Between these the socket is locked, where lower can send on a locked one: no
@@ -37,6 +37,13 @@ int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t 
  */
 bool libra_send_cork(struct libra_sock *ls);
 void libra_send_uncork(struct libra_sock *ls);
+
+/* Behind bytes that were taken this is for the next call to learn, as on TCP */
+static inline bool libra_send_broken(const struct sock *sk)
+{
+	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
+}
+
 /* Counts @len bytes that went out copied; with tx.lock */
 void libra_send_copied(struct libra_sock *ls, u32 len);
 /*

@@ -322,12 +322,6 @@ static int tx_step(struct libra_tx_call *call)
 	return tx_payload(call);
 }
 
-/* Behind bytes that were taken this is for the next call to learn, as on TCP */
-static bool tx_broken(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
-}
-
 /* Until all is sent, lower has no room, or framing is lost */
 static int tx_steps(struct libra_tx_call *call, size_t *done)
 {
@@ -336,7 +330,7 @@ static int tx_steps(struct libra_tx_call *call, size_t *done)
 	int ret;
 
 	while (iov_iter_count(call->from) && libra_stream_synced(call->stream)) {
-		if (*done && tx_broken(sk))
+		if (*done && libra_send_broken(sk))
 			return -EPIPE;
 		ret = tx_step(call);
 		if (ret < 0)
@@ -435,7 +429,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		ret = tx_framed(&call, &timeo, done);
 		if (ret || !msg_data_left(msg))
 			return ret;
-		if (*done && tx_broken(ls->sk))
+		if (*done && libra_send_broken(ls->sk))
 			return -EPIPE;
 	}
 	ret = libra_guard_settle(ls, &timeo);

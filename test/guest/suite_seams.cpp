@@ -251,3 +251,20 @@ TEST_CASE("No notice of MSG_ZEROCOPY is given twice when a write gives up meanwh
     CHECK(ids == (later == no_room ? std::vector{0, 1} : std::vector{0, 1, 2}));
     stage.finish();
 }
+
+TEST_CASE("What finds no room is not searched", "[gate]") {
+    Stage stage;
+    stage.request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+    stage.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
+    const auto cost = [&](std::size_t bytes) {
+        return std::stoul(stage.ask(fmt::format("cost {} {} {} 10", stage.number(), own, bytes)));
+    };
+    CHECK(eventually([&] {
+        return stage.send(own, 100'000, "dontwait") == "Resource temporarily unavailable";
+    }));
+    const auto little = cost(128);
+    const auto much = cost(64'000);
+    INFO(little << " and " << much << " us");
+    CHECK(much < 5 * little);
+    stage.finish();
+}
