@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/minmax.h>
+#include <linux/string.h>
 #include <linux/uio.h>
 
 #include "ahead.h"
@@ -12,6 +13,28 @@
 /* How many bytes are looked at together for a marker that framing cuts */
 #define AHEAD_LOOK	128
 #define AHEAD_CUT_MAX	(LIBRA_MARKER_LEN + LIBRA_FRAMING_MAX)
+
+/*
+ * A marker's first @have bytes. Do more of them stand behind framing, beyond doubt?
+ * An old marker of which only the beginning is left does not go on.
+ */
+static bool ahead_goes_on(const u8 *bytes, u32 have, u32 len)
+{
+	u8 both[LIBRA_MARKER_LEN];
+	u32 at;
+
+	/* with all the rest it would have been found */
+	if (have + LIBRA_MARKER_SURE >= LIBRA_MARKER_LEN)
+		return false;
+	len = min_t(u32, len, have + LIBRA_FRAMING_MAX + LIBRA_MARKER_SURE);
+	memcpy(both, bytes, have);
+	for (at = have + 1; at + LIBRA_MARKER_SURE <= len; at++) {
+		memcpy(both + have, bytes + at, LIBRA_MARKER_SURE);
+		if (libra_marker_prefix(both, have + LIBRA_MARKER_SURE))
+			return true;
+	}
+	return false;
+}
 
 /*
  * Does a marker begin here that framing cuts? LIBRA_FOUND_CUT: beyond doubt, but
@@ -34,12 +57,16 @@ static enum libra_found ahead_cut_marker(const u8 *bytes, u32 len,
 		if (k >= LIBRA_MARKER_SURE || !libra_marker_offset(marker))
 			return LIBRA_FOUND_MARKER;
 	}
-	return have >= LIBRA_MARKER_SURE ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
+	if (have < LIBRA_MARKER_SURE)
+		return LIBRA_FOUND_NONE;
+	/* the last one may be framing's as well, see above */
+	return len < AHEAD_CUT_MAX || ahead_goes_on(bytes, have, len) ||
+	       ahead_goes_on(bytes, have - 1, len) ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
 }
 
 /*
  * No marker stands whole in the next @len bytes of @iter. Is there a token that
- * framing cuts? What follows it is its memory, and may be older.
+ * framing cuts, or can nobody know? What follows it is its memory, and may be older.
  */
 static bool ahead_cut_token(const struct iov_iter *iter, size_t len)
 {
@@ -52,7 +79,7 @@ static bool ahead_cut_token(const struct iov_iter *iter, size_t len)
 		it = all;
 		n = min(iov_iter_count(&it), sizeof(bytes));
 		if (copy_from_iter(bytes, n, &it) != n)
-			return false;
+			return true;
 		look = min_t(size_t, len, AHEAD_LOOK);
 		for (at = 0; at < look; at++) {
 			switch (ahead_cut_marker(bytes + at, n - at, &marker)) {
@@ -119,7 +146,8 @@ bool libra_ahead_of_cut(struct libra_tx_call *call, size_t at, size_t len)
 		return libra_marker_offset(&marker);
 	case LIBRA_FOUND_NONE:
 		/* a false beginning; but for one that is beyond doubt, and cut once more */
-		return len - at < LIBRA_MARKER_SURE && libra_ahead_of_part(call, len);
+		return (len - at < LIBRA_MARKER_SURE || !ahead_goes_on(bytes, len - at, n)) &&
+		       libra_ahead_of_part(call, len);
 	default:
 		return false;
 	}

@@ -218,6 +218,54 @@ TEST_CASE("A marker whose first bytes were held or let go does not leave unframe
     stage.finish();
 }
 
+TEST_CASE("Half of an old marker is no token that framing cuts", "[gate]") {
+    Stage stage;
+    stage.elide(0);
+    // between the markers of a placeholder its memory is as it was before
+    constexpr std::size_t at = 1 << 20;
+    constexpr std::size_t half = 100'000;
+    stage.ask(fmt::format("copy {} {} 16", half, 5 * marker_step));
+    stage.ask(fmt::format("repeat {} {} {} 128", at, size, half));
+    stage.elide(at);
+    const std::string body = stage.memory(at, size);
+    const std::size_t first = 3 * marker_step;
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    // the second of them lies in the first chunk's last bytes; that one is more than a segment,
+    // and does not wait for what follows
+    for (const std::size_t cut : {first % 128 + 460, first % 128 + 496}) {
+        Wire& wire = stage.request();
+        stage.say(head);
+        stage.say(in_chunk(std::string_view(body).substr(first - cut - 2800, 2800)) +
+                  in_chunk(std::string_view(body).substr(first - cut, 5000)) + "0\r\n\r\n");
+        const auto heard = Stage::hear(wire, head.size() + 8000);
+        stage.expect_reset(heard, body.substr(first, marker_length));
+        if (!libra_module::plain()) {
+            CHECK(std::string_view("af0\r\n").starts_with(heard.bytes.substr(head.size())));
+        }
+    }
+    stage.finish();
+}
+
+TEST_CASE("What cannot be read behind a token that framing cuts resets nothing", "[gate]") {
+    Stage stage;
+    stage.elide(0);
+    const std::string token = stage.marker(0);
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    const std::string before(1500, 'x');
+    const std::string bytes =
+        fmt::format("5dc\r\n{}\r\n6e\r\n{}{}\r\n9c18\r\n{}{}{}", before, std::string(100, 'y'),
+                    token.substr(0, 10), token.substr(10), stage.marker(5 * marker_step),
+                    std::string(130, 'z'));
+    Wire& wire = stage.request();
+    stage.say(head);
+    stage.ask(fmt::format("put {} {}", memory_end - bytes.size(), hex(bytes)));
+    CHECK(stage.send(memory_end - bytes.size(), bytes.size() + 4096) ==
+          std::to_string(5 + before.size()));
+    CHECK((Stage::hear(wire, head.size() + 5 + before.size()).bytes == head + "5dc\r\n" + before));
+    CHECK(stage.resets() == 0);
+    stage.finish();
+}
+
 TEST_CASE("No notice of MSG_ZEROCOPY is given twice when a write gives up meanwhile", "[gate]") {
     Stage stage;
     stage.options.rcvbuf = 8192;
