@@ -98,3 +98,25 @@ int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
 		cursor_put(tx);
 	return ret;
 }
+
+int libra_cursor_fetch(struct libra_sock *ls)
+{
+	struct libra_payload *payload;
+	int err;
+
+	mutex_lock(&ls->tx.lock);
+	payload = ls->tx.cursor;
+	if (payload)
+		refcount_inc(&payload->ref);
+	mutex_unlock(&ls->tx.lock);
+	if (!payload)
+		return 0;	/* another write has gone on */
+	err = libra_spill_load(payload);
+	libra_payload_put(payload);
+	if (!err || err == -ESTALE)
+		return 0;	/* who sends it sees */
+	if (err != -EIO)
+		return LIBRA_SPILL_AWAY;
+	libra_count(LIBRA_STAT_TOKENS_DEAD);
+	return libra_sock_kill(ls, LIBRA_RESET_DEAD);
+}

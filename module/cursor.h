@@ -15,9 +15,14 @@ void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload);
 void libra_cursor_drop(struct libra_tx *tx);
 /*
  * Sends the next @len bytes of the cursor's payload and moves over what was
- * accepted: bytes, or an error. Never waits; with tx.lock, and not with the
- * socket locked.
+ * accepted: bytes, or an error, which may be LIBRA_SPILL_AWAY. Never waits; with
+ * tx.lock.
  */
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags);
+/*
+ * Then this brings the payload home: 0, or LIBRA_SPILL_AWAY, because memory is
+ * short, or an error. Sleeps: without tx.lock.
+ */
+int libra_cursor_fetch(struct libra_sock *ls);
 
 #endif /* _LIBRA_CURSOR_H */

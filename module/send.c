@@ -118,6 +118,17 @@ void libra_send_push(struct libra_sock *ls)
 		ls->overlay->lower_ops->splice_eof(sock);
 }
 
+/* As TCP does it: the next ACK wakes who waits for room, and where none is due we do */
+void libra_send_starved(struct sock *sk)
+{
+	lock_sock(sk);
+	if (sk->sk_socket)
+		set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
+	if (tcp_rtx_and_write_queues_empty(sk))
+		sk->sk_write_space(sk);
+	release_sock(sk);
+}
+
 int libra_send_wait(struct sock *sk, long *timeo, bool stuck)
 {
 	int err = 0;

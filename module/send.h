@@ -51,6 +51,8 @@ void libra_send_copied(struct libra_sock *ls, u32 len);
  * which sk_stream_wait_memory() does for a random while. Without tx.lock.
  */
 int libra_send_wait(struct sock *sk, long *timeo, bool stuck);
+/* A write that does not wait found no memory: it is to be tried again when EPOLLOUT comes */
+void libra_send_starved(struct sock *sk);
 /* Lets go what MSG_MORE kept back for a part that does not come; locks the socket */
 void libra_send_push(struct libra_sock *ls);
 

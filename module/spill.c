@@ -174,7 +174,7 @@ static int spill_read(struct file *file, struct bio_vec *segs, u32 len)
 	return 0;
 }
 
-static int spill_load(struct libra_payload *payload)
+int libra_spill_load(struct libra_payload *payload)
 {
 	u32 nr = DIV_ROUND_UP(payload->len, PAGE_SIZE), i;
 	struct bio_vec *segs;
@@ -204,6 +204,16 @@ put_file:
 	return err;
 }
 
+static int spill_where(struct libra_payload *payload)
+{
+	struct file *file = libra_payload_spilled(payload);
+
+	if (IS_ERR_OR_NULL(file))
+		return PTR_ERR_OR_ZERO(file);
+	fput(file);
+	return LIBRA_SPILL_AWAY;
+}
+
 int libra_spill_hold(struct libra_payload *payload)
 {
 	int err;
@@ -214,7 +224,7 @@ int libra_spill_hold(struct libra_payload *payload)
 	if (likely(READ_ONCE(payload->state) != LIBRA_PAYLOAD_SPILLED &&
 		   READ_ONCE(payload->state) != LIBRA_PAYLOAD_DEAD))
 		return 0;
-	err = spill_load(payload);
+	err = spill_where(payload);
 	if (err)
 		atomic_dec(&payload->users);
 	return err;

@@ -27,12 +27,20 @@ void libra_spill_later(struct libra_domain *domain);
 /* A limit is met: what is live moves out now, oldest first, until there is room */
 void libra_spill_now(struct libra_domain *domain);
 
+/* Its bytes are in a file. Never answered to an application */
+#define LIBRA_SPILL_AWAY	(-EREMOTEIO)
+
 /*
  * The pages of a payload, which has to be referenced, are there and stay until
- * they are released; they are brought home if need be. Sleeps: no socket may be
- * locked. 0, -ESTALE when it died out there, or -ENOMEM.
+ * they are released. 0, -ESTALE when it died out there, or LIBRA_SPILL_AWAY:
+ * then libra_spill_load() comes first. Never waits.
  */
 int libra_spill_hold(struct libra_payload *payload);
+/*
+ * Brings them home, where they stay for a while. Sleeps: no socket may be locked.
+ * 0, -ESTALE, -ENOMEM, or what reading the file gave.
+ */
+int libra_spill_load(struct libra_payload *payload);
 void libra_spill_release(struct libra_payload *payload);
 
 #endif /* _LIBRA_SPILL_H */

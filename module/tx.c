@@ -29,6 +29,7 @@
 #include "placeholder.h"
 #include "send.h"
 #include "sock.h"
+#include "spill.h"
 #include "stats.h"
 #include "tx.h"
 #include "tx_call.h"
@@ -344,24 +345,46 @@ static int tx_steps(struct libra_tx_call *call, size_t *done)
 	return 0;
 }
 
-static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
+/* The same, with payload that is brought home in between; LIBRA_SPILL_AWAY: no memory */
+static int tx_parts(struct libra_tx_call *call, size_t *done)
 {
 	struct libra_sock *ls = call->ls;
-	size_t before = SIZE_MAX;
 	int ret;
 
-	for (;;) {
+	do {
 		mutex_lock(&ls->tx.lock);
 		libra_send_begin(ls);
 		ret = tx_steps(call, done);
 		libra_send_end(ls);
 		mutex_unlock(&ls->tx.lock);
+		if (ret != LIBRA_SPILL_AWAY)
+			return ret;
+		ret = libra_cursor_fetch(ls);
+	} while (!ret);
+	return ret;
+}
+
+static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
+{
+	struct libra_sock *ls = call->ls;
+	size_t before = SIZE_MAX;
+	bool starved;
+	int ret;
+
+	for (;;) {
+		ret = tx_parts(call, done);
+		starved = ret == LIBRA_SPILL_AWAY;
+		if (starved)
+			ret = -EAGAIN;
 		if (ret != -EAGAIN && ret != -EINPROGRESS)
 			break;
-		if (!*timeo)
+		if (!*timeo) {
+			if (starved)
+				libra_send_starved(ls->sk);
 			break;
+		}
 		libra_send_push(ls);
-		ret = libra_send_wait(ls->sk, timeo, *done == before);
+		ret = libra_send_wait(ls->sk, timeo, starved || *done == before);
 		if (ret)
 			break;
 		before = *done;
