@@ -83,17 +83,35 @@ static enum libra_origin connect_origin(struct sock *sk)
 	return LIBRA_ORIGIN_LATE;
 }
 
+/*
+ * A socket that connects or listens again is attached already. One that
+ * listened has lower's proto until now; its context needs no memory to become
+ * one that watches, so this cannot fail.
+ */
+static bool attached_before(struct sock *sk, enum libra_origin origin)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+
+	if (!ls)
+		return false;
+	if (ls->listener && origin != LIBRA_ORIGIN_LISTEN) {
+		libra_sock_unlisten(ls);
+		libra_overlay_push(ls->overlay, sk, false);
+	}
+	libra_sock_put(ls);
+	return true;
+}
+
 static void attach_new(struct sock *sk, enum libra_origin origin)
 {
 	struct libra_policy *policy;
-	int err;
 
+	if (attached_before(sk, origin))
+		return;
 	policy = libra_policy_match() ?: libra_domain_current_policy();
 	if (!policy)
 		return;
-	/* a socket that connects or listens again is attached already */
-	err = libra_sock_attached(sk) ? 0 : attach(sk, policy, origin, GFP_ATOMIC);
-	if (err) {
+	if (attach(sk, policy, origin, GFP_ATOMIC)) {
 		libra_count(LIBRA_STAT_ATTACH_FAILED);
 		WRITE_ONCE(policy->unwatched, true);
 		refuse_to_send(sk);

@@ -72,7 +72,7 @@ static enum libra_side sock_rx_side(enum libra_origin origin)
 }
 
 struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
-				  const struct libra_overlay *overlay,
+				  struct libra_overlay *overlay,
 				  enum libra_origin origin, gfp_t gfp)
 {
 	enum libra_side rx_side = sock_rx_side(origin);
@@ -301,6 +301,15 @@ void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason)
 {
 	stream_give_up(ls, &ls->tx.stream, reason);
 	sock_count_gate(ls);
+}
+
+void libra_sock_unlisten(struct libra_sock *ls)
+{
+	WRITE_ONCE(ls->listener, false);
+	/* nobody frames yet, since its calls that carry bytes are still lower's */
+	WRITE_ONCE(ls->rx.stream.state, LIBRA_STREAM_SYNCED);
+	WRITE_ONCE(ls->tx.stream.state, LIBRA_STREAM_SYNCED);
+	libra_sock_opaque(ls, LIBRA_REASON_RECONNECT);
 }
 
 void libra_sock_closed(struct libra_sock *ls)

@@ -62,7 +62,7 @@ struct libra_sock {
 	struct sock *sk;
 	refcount_t ref;			/* the attachment, calls in flight, timers */
 	unsigned long bits;		/* enum libra_sock_bits */
-	const struct libra_overlay *overlay;
+	struct libra_overlay *overlay;
 	struct libra_policy *policy;
 	struct libra_domain *domain;	/* set once, by the first call of a process */
 	u8 reset;			/* enum libra_reset: sticky */
@@ -91,7 +91,7 @@ enum libra_origin {
  * @policy. NULL: no memory.
  */
 struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
-				  const struct libra_overlay *overlay,
+				  struct libra_overlay *overlay,
 				  enum libra_origin origin, gfp_t gfp);
 void libra_sock_put(struct libra_sock *ls);
 
@@ -123,6 +123,11 @@ bool libra_sock_may_elide(const struct libra_sock *ls);
 void libra_sock_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_rx_opaque(struct libra_sock *ls, enum libra_reason reason);
+/*
+ * A listener that is about to connect: watched only. With the socket locked,
+ * before it gets the overlay's proto.
+ */
+void libra_sock_unlisten(struct libra_sock *ls);
 /* The application is done with it: it is no sink any more */
 void libra_sock_closed(struct libra_sock *ls);
 /* Both directions left the protocol by its own rules */

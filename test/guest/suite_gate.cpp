@@ -424,3 +424,20 @@ TEST_CASE("A body behind TCP_FASTOPEN_CONNECT is forwarded without copying", "[g
     }
     stage.finish();
 }
+
+TEST_CASE("A socket that listened before it connects sends no placeholder", "[gate]") {
+    for (const char* mode : {"listened", "listened-unspec"}) {
+        INFO(mode);
+        Stage stage;
+        stage.what = upload(size);
+        const Heard heard = stage.relay(mode);
+        if (libra_module::plain()) {
+            stage.expect_exact(heard, stage.answer());
+        } else {
+            stage.expect_reset(heard);
+        }
+        stage.what = upload(4000);
+        stage.expect_exact(stage.relay(mode), stage.answer());
+        stage.finish();
+    }
+}

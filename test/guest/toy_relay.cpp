@@ -18,11 +18,17 @@
 //   fork-first        all of it done by a child that has inherited the client's socket
 //   fastopen          to an upstream that is connected by MSG_FASTOPEN
 //   fastopen-connect  the same by TCP_FASTOPEN_CONNECT
+//   listened          to an upstream that is connected by a socket that listened and was shut down
+//   listened-unspec   the same, disconnected
+//   mptcp, smc        to an upstream that is connected by a socket of that protocol
 // "untouched" behind a mode: buffers that nobody has written to before.
+// Without an exchange: "take PID FD" gets a copy of another process's descriptor, "listen-mptcp"
+// listens, "drop" closes both.
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <cstring>
@@ -174,6 +180,9 @@ public:
         std::istringstream words(command);
         mode_ = {};
         words >> mode_;
+        if (mode_ == "take" || mode_ == "listen-mptcp" || mode_ == "drop") {
+            return keep(words);
+        }
         from_ = to_ = 0;
         if (mode_ == "slice") {
             words >> from_ >> to_;
@@ -228,30 +237,79 @@ private:
         return body.substr(find_marker(body, body.size() / 2), marker_length);
     }
 
+    /// What it does without an exchange.
+    std::string keep(std::istringstream& words) {
+        kept_.reset();
+        if (mode_ == "take") {
+            pid_t pid = 0;
+            int fd = -1;
+            words >> pid >> fd;
+            const Fd process(check(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)), "pidfd"));
+            kept_ = Fd(check(static_cast<int>(::syscall(SYS_pidfd_getfd, process.get(), fd, 0)),
+                             "pidfd_getfd"));
+        } else if (mode_ == "listen-mptcp") {
+            kept_ = stream(AF_INET, IPPROTO_MPTCP);
+            check(::listen(kept_.get(), 1), "listen");
+        }
+        return mode_;
+    }
+
+    static Fd stream(int family, int protocol) {
+        return Fd(check(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, protocol), "socket"));
+    }
+
+    /// The upstream is not connected as usual.
+    bool strange() const {
+        return mode_.starts_with("fastopen") || mode_.starts_with("listened") || mode_ == "mptcp" ||
+               mode_ == "smc";
+    }
+
+    /// A socket that is not connected yet.
+    Fd upstream_socket() const {
+        if (mode_ == "mptcp") {
+            return stream(AF_INET, IPPROTO_MPTCP);
+        }
+        if (mode_ == "smc") {
+            return stream(AF_SMC, 0);
+        }
+        Fd fd = stream(AF_INET, 0);
+        if (mode_.starts_with("listened")) {
+            check(::listen(fd.get(), 1), "listen");
+            sockaddr none{};
+            none.sa_family = AF_UNSPEC;
+            check(mode_ == "listened" ? ::shutdown(fd.get(), SHUT_RD)
+                                      : ::connect(fd.get(), &none, sizeof(none)),
+                  "back from listening");
+        }
+        if (mode_ == "fastopen-connect") {
+            const int on = 1;
+            check(::setsockopt(fd.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)),
+                  "TCP_FASTOPEN_CONNECT");
+        }
+        return fd;
+    }
+
     int ask(const Message& request, Fd& server) {
-        if (!mode_.starts_with("fastopen")) {
+        if (!strange()) {
             server = connect_to(ns_, address_, upstream_);
             return send_all(server.get(), request.all());
         }
-        server = Fd(check(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        server = upstream_socket();
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_port = htons(upstream_);
         ::inet_pton(AF_INET, address_.c_str(), &to.sin_addr);
         const auto* address = reinterpret_cast<const sockaddr*>(&to);
         std::string_view all = request.all();
-        if (mode_ == "fastopen-connect") {
-            const int on = 1;
-            check(::setsockopt(server.get(), IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &on, sizeof(on)),
-                  "TCP_FASTOPEN_CONNECT");
-            check(::connect(server.get(), address, sizeof(to)), "connect");
-        } else {
+        if (mode_ == "fastopen") {
             const ssize_t sent = ::sendto(server.get(), all.data(), all.size(),
                                           MSG_FASTOPEN | MSG_NOSIGNAL, address, sizeof(to));
             if (sent < 0) {
                 return errno;
             }
             all.remove_prefix(static_cast<std::size_t>(sent));
+        } else if (::connect(server.get(), address, sizeof(to)) < 0) {
+            return errno;
         }
         return send_all(server.get(), all);
     }
@@ -352,6 +410,7 @@ private:
     Fd listener_;
     std::string address_;
     std::uint16_t upstream_;
+    Fd kept_;
     std::string mode_;
     std::size_t from_ = 0;
     std::size_t to_ = 0;
