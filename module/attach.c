@@ -50,24 +50,28 @@ static int attach(struct sock *sk, struct libra_policy *policy,
 
 /* ---- sockets to come ---- */
 
+/* A stream that a process begins, on a socket of its own or below one */
+static bool stream_begins(const struct sock *sk)
+{
+	return sk->sk_type == SOCK_STREAM &&
+	       in_task() && current->mm && !(current->flags & PF_KTHREAD);
+}
+
 static bool attach_wanted(const struct sock *sk)
 {
-	return sk->sk_protocol == IPPROTO_TCP && sk->sk_type == SOCK_STREAM &&
+	return sk->sk_protocol == IPPROTO_TCP &&
 	       (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
-	       /* kernel sockets have no application to serve */
-	       in_task() && current->mm && !(current->flags & PF_KTHREAD) &&
+	       /* not one that the kernel made, for SMC say */
 	       sk->sk_socket && sk->sk_socket->file;
 }
 
 /* Nobody would see placeholders leave on this socket: it refuses to send */
 static void refuse_to_send(struct sock *sk)
 {
-	struct tcp_fastopen_request *fastopen = tcp_sk(sk)->fastopen_req;
-
 	if (!libra_domain_current_elided())
 		return;
-	if (fastopen)
-		fastopen->size = 0;
+	if (sk_is_tcp(sk) && tcp_sk(sk)->fastopen_req)
+		tcp_sk(sk)->fastopen_req->size = 0;
 	sk->sk_shutdown |= SEND_SHUTDOWN;
 }
 
@@ -102,13 +106,18 @@ static bool attached_before(struct sock *sk, enum libra_origin origin)
 	return true;
 }
 
+static struct libra_policy *policy_of_current(void)
+{
+	return libra_policy_match() ?: libra_domain_current_policy();
+}
+
 static void attach_new(struct sock *sk, enum libra_origin origin)
 {
 	struct libra_policy *policy;
 
 	if (attached_before(sk, origin))
 		return;
-	policy = libra_policy_match() ?: libra_domain_current_policy();
+	policy = policy_of_current();
 	if (!policy)
 		return;
 	if (attach(sk, policy, origin, GFP_ATOMIC)) {
@@ -116,6 +125,18 @@ static void attach_new(struct sock *sk, enum libra_origin origin)
 		WRITE_ONCE(policy->unwatched, true);
 		refuse_to_send(sk);
 	}
+	libra_policy_put(policy);
+}
+
+/* MPTCP, SMC and whatever else hides TCP below it: nobody sees what it carries */
+static void meet_hidden(struct sock *sk)
+{
+	struct libra_policy *policy = policy_of_current();
+
+	if (!policy)
+		return;
+	WRITE_ONCE(policy->unwatched, true);
+	refuse_to_send(sk);
 	libra_policy_put(policy);
 }
 
@@ -127,10 +148,13 @@ static void probe_set_state(void *data, const struct sock *traced,
 
 	if (newstate != TCP_LISTEN && newstate != TCP_SYN_SENT)
 		return;
-	if (!libra_policy_count() || !attach_wanted(sk))
+	if (!libra_policy_count() || !stream_begins(sk))
 		return;
-	attach_new(sk, newstate == TCP_LISTEN ? LIBRA_ORIGIN_LISTEN :
-		   connect_origin(sk));
+	if (!attach_wanted(sk))
+		meet_hidden(sk);
+	else
+		attach_new(sk, newstate == TCP_LISTEN ? LIBRA_ORIGIN_LISTEN :
+			   connect_origin(sk));
 }
 
 /* ---- children ---- */

@@ -16,20 +16,17 @@
  * SRCU's callback by a work item. It pins the module until then.
  */
 #include <linux/cred.h>
-#include <linux/fdtable.h>
 #include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
-#include <linux/net.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <net/sock.h>
-#include <net/tcp_states.h>
 
 #include "domain.h"
+#include "look.h"
 #include "payload.h"
 #include "policy.h"
 #include "sock.h"
@@ -243,34 +240,46 @@ void libra_domain_put(struct libra_domain *domain)
 }
 
 /*
- * Descriptors of the process that lead to TCP without passing us: inherited or
- * received listeners, say, and what was accepted before the attach.
+ * A look at all descriptors is dear: at most one a second, and no more than a
+ * twentieth of the time where there are very many.
  */
-static int fd_unwatched(const void *data, struct file *file, unsigned int fd)
+static bool domain_look(struct libra_domain *domain)
 {
-	struct socket *sock = sock_from_file(file);
-	struct sock *sk = sock ? sock->sk : NULL;
+	unsigned long start = jiffies;
+	bool unwatched;
 
-	if (!sk || sk->sk_type != SOCK_STREAM ||
-	    (sk->sk_family != AF_INET && sk->sk_family != AF_INET6))
-		return 0;
-	/* MPTCP, SMC and whatever else hides TCP below it */
-	if (sk->sk_protocol != IPPROTO_TCP)
-		return 1;
-	if (READ_ONCE(sk->sk_state) == TCP_CLOSE)
-		return 0;
-	return !libra_sock_attached(sk);
+	/* until it is over nobody else begins one */
+	WRITE_ONCE(domain->next_look, start + HZ);
+	unwatched = libra_look_unwatched();
+	WRITE_ONCE(domain->next_look, jiffies + HZ + 20 * (jiffies - start));
+	return unwatched;
 }
 
-/* A look at all descriptors is dear: at most one a second */
-static bool domain_may_look(struct libra_domain *domain)
+static bool domain_may_look(const struct libra_domain *domain)
 {
 	unsigned long next = READ_ONCE(domain->next_look);
 
 	if (next && time_before(jiffies, next))
 		return false;
-	WRITE_ONCE(domain->next_look, jiffies + HZ);
-	return true;
+	/* closed for good: there is nothing to be learnt */
+	return !READ_ONCE(domain->armed) || !READ_ONCE(domain->unwatched);
+}
+
+/*
+ * What was found holds until the next look, and for good once the domain is
+ * armed: payload may be in the process's memory by then, and be sent on what was
+ * found after that is gone from its descriptors. True when it is armed.
+ */
+static bool domain_note(struct libra_domain *domain, bool unwatched)
+{
+	bool armed;
+
+	spin_lock(&domain->lock);
+	armed = domain->armed;
+	if (unwatched || !armed)
+		WRITE_ONCE(domain->unwatched, unwatched);
+	spin_unlock(&domain->lock);
+	return armed;
 }
 
 /*
@@ -280,12 +289,12 @@ static bool domain_may_look(struct libra_domain *domain)
 void libra_domain_arm(struct libra_domain *domain)
 {
 	struct libra_domain *self;
-	bool armed;
+	bool unwatched, armed;
 
-	if (likely(READ_ONCE(domain->armed)) || !domain_may_look(domain))
+	if (likely(!domain_may_look(domain)))
 		return;
-	WRITE_ONCE(domain->unwatched, iterate_fd(current->files, 0, fd_unwatched, NULL));
-	if (domain->unwatched)
+	unwatched = domain_look(domain);
+	if (domain_note(domain, unwatched) || unwatched)
 		return;
 	self = libra_domain_get(domain->mn.mm);
 	if (IS_ERR(self))

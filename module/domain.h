@@ -53,7 +53,7 @@ struct libra_domain {
 	bool tls;			/* for good: an outgoing stream was unreadable */
 	bool stamped;			/* for good: it wants time stamps of what it sends */
 	bool exited;
-	bool unwatched;			/* has a TCP socket that is not attached */
+	bool unwatched;			/* has a TCP socket that is not attached, or had */
 	unsigned long next_look;	/* for one, in jiffies */
 	bool armed;			/* lives as long as the process: it may elide */
 	bool elided;			/* ever */
@@ -105,7 +105,8 @@ u32 libra_domain_gate(const struct libra_domain *domain);
 /*
  * Makes a domain ready to elide, when all its process's TCP sockets are
  * attached: from now on it lives until the process is gone. Nothing is elided
- * before. Called by the process itself, with no
+ * before. Afterwards it goes on looking for such sockets, once in a while: the
+ * first one closes the gate for good. Called by the process itself, with no
  * socket locked; on failure it stays as it is.
  */
 void libra_domain_arm(struct libra_domain *domain);

@@ -157,6 +157,15 @@ public:
         }
     }
 
+    /// The gate is closed: what comes is copied.
+    void expect_copied() {
+        const Figures start = libra_module::figures();
+        for (int i = 0; i < 2; ++i) {
+            expect_exact(relay("copy"), answer());
+        }
+        CHECK((libra_module::figures() - start).rx_elided == 0);
+    }
+
     void finish() {
         CHECK(origin.failures().empty());
         toy.stop();
@@ -440,4 +449,60 @@ TEST_CASE("A socket that listened before it connects sends no placeholder", "[ga
         stage.expect_exact(stage.relay(mode), stage.answer());
         stage.finish();
     }
+}
+
+TEST_CASE("A connection of a protocol that hides TCP is not made once placeholders may be about",
+          "[gate]") {
+    for (const char* mode : {"mptcp", "smc"}) {
+        INFO(mode);
+        Stage stage;
+        const Exchange download = stage.what;
+        const std::uint64_t requests = stage.origin.requests();
+        stage.what = upload(size);
+        const Heard heard = stage.relay(mode);
+        if (libra_module::plain()) {
+            stage.expect_exact(heard, stage.answer());
+        } else {
+            CHECK(heard.head.empty());
+            CHECK(stage.error == EPIPE);
+            CHECK(stage.origin.requests() == requests);
+            CHECK((libra_module::gates() & ::libra::gate_unwatched) != 0);
+        }
+        stage.what = download;
+        stage.expect_copied();
+        stage.finish();
+    }
+}
+
+TEST_CASE("Nothing is elided after a stream of a protocol that hides TCP", "[gate]") {
+    for (const char* mode : {"mptcp", "smc"}) {
+        INFO(mode);
+        Stage stage(NetOptions{});
+        stage.expect_exact(stage.relay(mode), stage.answer());
+        stage.expect_copied();
+        stage.finish();
+    }
+    Stage stage;
+    CHECK(stage.toy.ask("listen-mptcp") == "listen-mptcp");
+    stage.expect_copied();
+    stage.finish();
+}
+
+TEST_CASE("A connection that is received closes the gate for good", "[gate]") {
+    Stage stage;
+    const Fd connection =
+        connect_to(stage.net.proxy(), stage.net.origin_address(), stage.origin.port());
+    CHECK(stage.toy.ask(fmt::format("take {} {}", ::getpid(), connection.get())) == "take");
+    if (!libra_module::plain()) {
+        CHECK(eventually([&] {
+            Stage::expect_exact(stage.relay("copy"), stage.answer());
+            return (libra_module::gates() & ::libra::gate_unwatched) != 0;
+        }));
+    }
+    stage.expect_copied();
+    CHECK(stage.toy.ask("drop") == "drop");
+    // the next look at its descriptors is a second later
+    ::usleep(1'500'000);
+    stage.expect_copied();
+    stage.finish();
 }
