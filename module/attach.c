@@ -310,28 +310,54 @@ static void detach(struct libra_sock *ls)
 	release_sock(sk);
 }
 
-/* May the socket become one that nobody watches? */
-static bool may_detach(const struct libra_sock *ls)
+/*
+ * From here on no process begins to elide through this policy, which drains
+ * already: no socket of it arms a domain again. True when one ever did.
+ */
+static bool disarm_all(const struct libra_policy *policy)
 {
-	struct libra_domain *domain = READ_ONCE(ls->domain);
+	struct libra_domain *domain;
+	struct libra_sock *ls;
+	bool elided = false;
+	u64 after = 0;
 
-	if (!domain)
-		return !READ_ONCE(ls->policy->elided);
-	/* from here on it cannot elide, unless another policy makes it */
-	libra_domain_disarm(domain);
+	while ((ls = libra_sock_next(after))) {
+		after = ls->order;
+		domain = ls->policy == policy ? READ_ONCE(ls->domain) : NULL;
+		if (domain) {
+			libra_domain_disarm(domain);
+			elided |= READ_ONCE(domain->elided);
+		}
+		sock_put(ls->sk);
+		libra_sock_put(ls);
+	}
+	return elided || READ_ONCE(policy->elided);
+}
+
+/* May the socket become one that nobody watches? */
+static bool may_detach(const struct libra_sock *ls, bool elided)
+{
+	const struct libra_domain *domain = READ_ONCE(ls->domain);
+
+	/* what a listener accepts nobody would watch, in whatever process */
+	if (!domain || ls->listener)
+		return !elided;
 	return !READ_ONCE(domain->elided) && !READ_ONCE(domain->armed);
 }
 
 void libra_detach_policy(struct libra_policy *policy)
 {
 	struct libra_sock *ls;
+	bool elided;
 	u64 after = 0;
 
 	if (libra_policy_any_elides())
 		return;
+	/* all of them first: only then it is known for good whether any elided */
+	elided = disarm_all(policy);
 	while ((ls = libra_sock_next(after))) {
 		after = ls->order;
-		if (ls->policy == policy && may_detach(ls))
+		if (ls->policy == policy && may_detach(ls, elided))
 			detach(ls);
 		sock_put(ls->sk);
 		libra_sock_put(ls);

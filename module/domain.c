@@ -286,10 +286,10 @@ static bool domain_note(struct libra_domain *domain, bool unwatched)
  * Runs in a call of the process itself, so ->release() has not run and cannot
  * run before this returns: the reference taken here is dropped there.
  */
-void libra_domain_arm(struct libra_domain *domain)
+void libra_domain_arm(struct libra_domain *domain, const struct libra_sock *ls)
 {
 	struct libra_domain *self;
-	bool unwatched, armed;
+	bool unwatched, arm;
 
 	if (likely(!domain_may_look(domain)))
 		return;
@@ -300,10 +300,15 @@ void libra_domain_arm(struct libra_domain *domain)
 	if (IS_ERR(self))
 		return;
 	spin_lock(&domain->lock);
-	armed = domain->armed;
-	WRITE_ONCE(domain->armed, true);
+	/*
+	 * Asked once more, since the caller asked long ago: whoever keeps the
+	 * socket from eliding does so before it takes this lock to disarm.
+	 */
+	arm = !domain->armed && libra_sock_may_elide(ls);
+	if (arm)
+		WRITE_ONCE(domain->armed, true);
 	spin_unlock(&domain->lock);
-	if (armed)
+	if (!arm)
 		libra_domain_put(self);
 }
 

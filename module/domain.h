@@ -23,6 +23,7 @@ struct libra_classes;
 struct libra_payload;
 struct libra_policy;
 struct libra_records;
+struct libra_sock;
 struct libra_user;
 struct pid;
 
@@ -107,10 +108,14 @@ u32 libra_domain_gate(const struct libra_domain *domain);
  * attached: from now on it lives until the process is gone. Nothing is elided
  * before. Afterwards it goes on looking for such sockets, once in a while: the
  * first one closes the gate for good. Called by the process itself, with no
- * socket locked; on failure it stays as it is.
+ * socket locked, for @ls; when that may not elide (any more), and on failure, it
+ * stays as it is.
  */
-void libra_domain_arm(struct libra_domain *domain);
-/* Undoes that, unless it has elided */
+void libra_domain_arm(struct libra_domain *domain, const struct libra_sock *ls);
+/*
+ * Undoes that, unless it has elided. A socket that was kept from eliding
+ * (libra_sock_may_elide()) before this is called cannot arm it again
+ */
 void libra_domain_disarm(struct libra_domain *domain);
 /* The id of the next payload object, never used again; with domain->lock */
 u64 libra_domain_next_id(struct libra_domain *domain);

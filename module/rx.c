@@ -387,7 +387,7 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	call.elide = domain && libra_sock_may_elide(ls);
 	/* here, because it sleeps: no lock is held yet */
 	if (call.elide && (iter_is_ubuf(call.to) || iter_is_iovec(call.to)))
-		libra_domain_arm(domain);
+		libra_domain_arm(domain, ls);
 	mutex_lock(&ls->rx.lock);
 	ret = rx_receive(&call, len, flags);
 	mutex_unlock(&ls->rx.lock);
