@@ -188,7 +188,7 @@ int libra_accept(struct socket *sock, struct socket *newsock,
 	/* do_accept() gave the child the listener's ops of before */
 	WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
 	if (!before)
-		return libra_lower_ops(sock)->accept(sock, newsock, arg);
+		return libra_past(libra_lower_ops(sock)->accept(sock, newsock, arg));
 	err = before->overlay->lower_ops->accept(sock, newsock, arg);
 	/* let go or attached anew, perhaps, in the meantime */
 	listener = libra_sock_enter(sock->sk);
@@ -348,20 +348,27 @@ static bool may_detach(const struct libra_sock *ls, bool elided)
 void libra_detach_policy(struct libra_policy *policy)
 {
 	struct libra_sock *ls;
-	bool elided;
+	bool elided, detached = false;
 	u64 after = 0;
 
-	if (libra_policy_any_elides())
+	/* whoever has a socket pins the module */
+	if (libra_policy_any_elides() || !try_module_get(THIS_MODULE))
 		return;
 	/* all of them first: only then it is known for good whether any elided */
 	elided = disarm_all(policy);
 	while ((ls = libra_sock_next(after))) {
 		after = ls->order;
-		if (ls->policy == policy && may_detach(ls, elided))
+		if (ls->policy == policy && may_detach(ls, elided)) {
 			detach(ls);
+			detached = true;
+		}
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
+	/* see libra_past_begin(): what took a socket's proto or ops for ours gets here */
+	if (detached)
+		synchronize_rcu_tasks();
+	module_put(THIS_MODULE);
 }
 
 static void find_set_state(struct tracepoint *tp, void *priv)

@@ -78,9 +78,9 @@ exit_stream:
 }
 
 /*
- * Sockets and domains pin the module, so none is left. What may
- * be is a task in the last instructions of one of our calls, after it gave up
- * its reference: preempted, but not sleeping.
+ * Sockets, domains and calls in flight pin the module, so none is left. What
+ * may be is a task in the last instructions of one of our calls, after it gave
+ * up its reference: preempted, but not sleeping.
  */
 static void __exit libra_exit(void)
 {

@@ -88,18 +88,19 @@ void libra_overlay_pop(const struct libra_overlay *overlay, struct sock *sk)
 static void overlay_close(struct sock *sk, long timeout)
 {
 	struct libra_sock *ls = libra_sock_enter(sk);
-	const struct libra_overlay *overlay;
 
 	if (!ls) {
+		libra_past_begin();
 		libra_lower_prot(sk)->close(sk, timeout);
+		libra_past_end();
 		return;
 	}
-	overlay = ls->overlay;
 	set_bit(LIBRA_SOCK_CLOSING, &ls->bits);
 	libra_finish_close(ls);
 	libra_sock_closed(ls);
+	ls->overlay->lower->close(sk, timeout);
+	/* the socket may be gone; this kept the module while that took its time */
 	libra_sock_put(ls);
-	overlay->lower->close(sk, timeout);
 }
 
 static int overlay_shutdown(struct socket *sock, int how)
@@ -108,7 +109,7 @@ static int overlay_shutdown(struct socket *sock, int how)
 	int err;
 
 	if (!ls)
-		return libra_lower_ops(sock)->shutdown(sock, how);
+		return libra_past(libra_lower_ops(sock)->shutdown(sock, how));
 	/* others are refused, and change nothing */
 	if (how == SHUT_WR || how == SHUT_RDWR)
 		libra_finish_send(ls);
@@ -123,7 +124,7 @@ static int overlay_disconnect(struct sock *sk, int flags)
 	int err;
 
 	if (!ls)
-		return libra_lower_prot(sk)->disconnect(sk, flags);
+		return libra_past(libra_lower_prot(sk)->disconnect(sk, flags));
 	err = ls->overlay->lower->disconnect(sk, flags);
 	/* an abortive close disconnects too, but nobody will connect again */
 	if (!err && !test_bit(LIBRA_SOCK_CLOSING, &ls->bits)) {
@@ -141,7 +142,8 @@ static int overlay_setsockopt(struct sock *sk, int level, int optname,
 	int err;
 
 	if (!ls)
-		return libra_lower_prot(sk)->setsockopt(sk, level, optname, optval, optlen);
+		return libra_past(libra_lower_prot(sk)->setsockopt(sk, level, optname, optval,
+								   optlen));
 	/* checkpoint and restore moves bytes past the parser */
 	if (level == SOL_TCP && optname == TCP_REPAIR)
 		libra_sock_opaque(ls, LIBRA_REASON_API);
@@ -157,7 +159,8 @@ static int overlay_getsockopt(struct sock *sk, int level, int optname,
 	int err;
 
 	if (!ls)
-		return libra_lower_prot(sk)->getsockopt(sk, level, optname, optval, optlen);
+		return libra_past(libra_lower_prot(sk)->getsockopt(sk, level, optname, optval,
+								   optlen));
 	if (level == SOL_TCP && optname == TCP_ZEROCOPY_RECEIVE)
 		libra_rx_lose(ls, LIBRA_REASON_API);
 	err = ls->overlay->lower->getsockopt(sk, level, optname, optval, optlen);
@@ -174,7 +177,8 @@ static ssize_t overlay_splice_read(struct socket *sock, loff_t *ppos,
 	ssize_t ret;
 
 	if (!ls)
-		return libra_lower_ops(sock)->splice_read(sock, ppos, pipe, len, flags);
+		return libra_past(libra_lower_ops(sock)->splice_read(sock, ppos, pipe, len,
+								     flags));
 	ops = ls->overlay->lower_ops;
 	libra_rx_lose(ls, LIBRA_REASON_API);
 	ret = ops->splice_read(sock, ppos, pipe, len, flags);
@@ -192,7 +196,7 @@ static int overlay_read_sock(struct sock *sk, read_descriptor_t *desc,
 		libra_sock_rx_opaque(ls, LIBRA_REASON_API);
 		libra_sock_put(ls);
 	}
-	return tcp_read_sock(sk, desc, actor);
+	return libra_past(tcp_read_sock(sk, desc, actor));
 }
 
 static void overlay_make(const char *name, struct proto *lower,

@@ -7,6 +7,7 @@
 #ifndef _LIBRA_OVERLAY_H
 #define _LIBRA_OVERLAY_H
 
+#include <linux/module.h>
 #include <linux/net.h>
 #include <net/sock.h>
 
@@ -32,6 +33,31 @@ int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk);
  */
 struct proto *libra_lower_prot(const struct sock *sk);
 const struct proto_ops *libra_lower_ops(const struct socket *sock);
+
+/*
+ * Such a call has no context that pins the module, and may sleep below, for as
+ * long as a read does: it pins the module itself until it is back, and unload is
+ * refused meanwhile. That is in time, because libra_detach_policy() keeps the
+ * module until all that was on its way to us when a socket was let go has got
+ * here; the instructions behind the end are for synchronize_rcu_tasks() at exit.
+ */
+static inline void libra_past_begin(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+static inline void libra_past_end(void)
+{
+	module_put(THIS_MODULE);
+}
+
+/* The same around a call that returns something, which is its value */
+#define libra_past(call) ({			\
+	libra_past_begin();			\
+	typeof(call) past_ret = (call);		\
+	libra_past_end();			\
+	past_ret;				\
+})
 
 /*
  * Puts the overlay in front of the socket, or takes it away. A listener keeps

@@ -404,7 +404,8 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 	int ret;
 
 	if (!ls)
-		return libra_lower_prot(sk)->recvmsg(sk, msg, len, flags LIBRA_RECVMSG_ARG);
+		return libra_past(libra_lower_prot(sk)->recvmsg(sk, msg, len,
+								flags LIBRA_RECVMSG_ARG));
 	domain = libra_sock_bind(ls);
 	if (READ_ONCE(ls->reset)) {
 		ret = -ECONNRESET;

@@ -487,7 +487,7 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	int ret;
 
 	if (!ls)
-		return libra_lower_prot(sk)->sendmsg(sk, msg, len);
+		return libra_past(libra_lower_prot(sk)->sendmsg(sk, msg, len));
 	if (!len)
 		ret = ls->overlay->lower->sendmsg(sk, msg, len);
 	else
