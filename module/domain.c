@@ -17,7 +17,6 @@
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
-#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
@@ -240,61 +239,17 @@ void libra_domain_put(struct libra_domain *domain)
 }
 
 /*
- * A look at all descriptors is dear: at most one a second, and no more than a
- * twentieth of the time where there are very many.
- */
-static bool domain_look(struct libra_domain *domain)
-{
-	unsigned long start = jiffies;
-	bool unwatched;
-
-	/* until it is over nobody else begins one */
-	WRITE_ONCE(domain->next_look, start + HZ);
-	unwatched = libra_look_unwatched();
-	WRITE_ONCE(domain->next_look, jiffies + HZ + 20 * (jiffies - start));
-	return unwatched;
-}
-
-static bool domain_may_look(const struct libra_domain *domain)
-{
-	unsigned long next = READ_ONCE(domain->next_look);
-
-	if (next && time_before(jiffies, next))
-		return false;
-	/* closed for good: there is nothing to be learnt */
-	return !READ_ONCE(domain->armed) || !READ_ONCE(domain->unwatched);
-}
-
-/*
- * What was found holds until the next look, and for good once the domain is
- * armed: payload may be in the process's memory by then, and be sent on what was
- * found after that is gone from its descriptors. True when it is armed.
- */
-static bool domain_note(struct libra_domain *domain, bool unwatched)
-{
-	bool armed;
-
-	spin_lock(&domain->lock);
-	armed = domain->armed;
-	if (unwatched || !armed)
-		WRITE_ONCE(domain->unwatched, unwatched);
-	spin_unlock(&domain->lock);
-	return armed;
-}
-
-/*
  * Runs in a call of the process itself, so ->release() has not run and cannot
  * run before this returns: the reference taken here is dropped there.
  */
 void libra_domain_arm(struct libra_domain *domain, const struct libra_sock *ls)
 {
 	struct libra_domain *self;
-	bool unwatched, arm;
+	bool arm;
 
-	if (likely(!domain_may_look(domain)))
+	if (likely(!libra_look_due(domain)))
 		return;
-	unwatched = domain_look(domain);
-	if (domain_note(domain, unwatched) || unwatched)
+	if (libra_look(domain) || READ_ONCE(domain->armed))
 		return;
 	self = libra_domain_get(domain->mn.mm);
 	if (IS_ERR(self))

@@ -5,10 +5,14 @@
 
 #include <linux/types.h>
 
+struct libra_domain;
+
+/* A look is dear where there are many: at most one a second */
+bool libra_look_due(const struct libra_domain *domain);
 /*
- * Has the current process a descriptor of that kind? Dear where it has many,
- * and holds the lock of their table meanwhile.
+ * Is such a descriptor among those of the current process, which is @domain's?
+ * Keeps its gate closed accordingly: for good, when it is armed.
  */
-bool libra_look_unwatched(void);
+bool libra_look(struct libra_domain *domain);
 
 #endif /* _LIBRA_LOOK_H */
