@@ -295,11 +295,15 @@ static struct libra_domain *domain_current(void)
 bool libra_domain_current_elided(void)
 {
 	struct libra_domain *domain;
-	bool elided;
+	bool elided = false;
 
 	rcu_read_lock();
 	domain = domain_current();
-	elided = domain && READ_ONCE(domain->elided);
+	if (domain) {
+		spin_lock(&domain->lock);
+		elided = domain->elided;
+		spin_unlock(&domain->lock);
+	}
 	rcu_read_unlock();
 	return elided;
 }

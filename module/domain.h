@@ -94,7 +94,11 @@ void libra_domain_exit(void);
 struct libra_domain *libra_domain_get(struct mm_struct *mm);
 /* Does not sleep, but takes a lock that softirqs must not take */
 void libra_domain_put(struct libra_domain *domain);
-/* True when the current process has a domain that ever elided */
+/*
+ * True when the current process has a domain that ever elided. When not, it
+ * will not as long as the gate is closed by what the caller found before:
+ * libra_payload_new() asks the gate under the lock that is taken here.
+ */
 bool libra_domain_current_elided(void);
 /* In that case the policy of its sockets, with a reference, or NULL */
 struct libra_policy *libra_domain_current_policy(void);

@@ -79,7 +79,7 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->nr_places = 0;
 	bitmap_zero(payload->marked, LIBRA_PAYLOAD_MAX / LIBRA_MARKER_STEP);
 	spin_lock(&domain->lock);
-	armed = domain->armed;
+	armed = domain->armed && !libra_domain_gate(domain);
 	if (armed) {
 		WRITE_ONCE(domain->elided, true);
 		payload->id = libra_domain_next_id(domain);
