@@ -2,12 +2,9 @@
 // [gate] What lies across two calls, two frames or two states of a stream, done call by call.
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <deque>
-#include <set>
-#include <sstream>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
@@ -59,11 +56,10 @@ public:
 
     /// A connection to the process; its number counts from 0.
     Wire& connect() {
-        wires_.emplace_back(connect_to(net_.client(), net_.proxy_address(), port, options));
+        wires_.emplace_back(connect_to(net_.client(), net_.proxy_address(), port));
         CHECK(ask("accept") == std::to_string(wires_.size() - 1));
         return wires_.back();
     }
-    ConnectOptions options; ///< of the connections to come
     std::size_t number() const { return wires_.size() - 1; }
 
     std::string ask(const std::string& line) { return toy_.ask(line); }
@@ -118,11 +114,6 @@ public:
         std::string bytes;
         bool reset = false;
     };
-    /// What has come, at most so many bytes.
-    static void drain(const Wire& wire, std::size_t bytes) {
-        std::vector<char> block(bytes);
-        ::recv(wire.fd(), block.data(), bytes, MSG_DONTWAIT);
-    }
     /// What comes until there are so many bytes, or no more.
     static Heard hear(Wire& wire, std::size_t bytes) {
         Heard heard;
@@ -263,56 +254,5 @@ TEST_CASE("What cannot be read behind a token that framing cuts resets nothing",
           std::to_string(5 + before.size()));
     CHECK((Stage::hear(wire, head.size() + 5 + before.size()).bytes == head + "5dc\r\n" + before));
     CHECK(stage.resets() == 0);
-    stage.finish();
-}
-
-TEST_CASE("No notice of MSG_ZEROCOPY is given twice when a write gives up meanwhile", "[gate]") {
-    Stage stage;
-    stage.options.rcvbuf = 8192;
-    Wire& wire = stage.request();
-    stage.ask(fmt::format("sndbuf {} 65536", stage.number()));
-    stage.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
-    const auto send = [&](const std::string& flags) { return stage.send(own, 1000, flags); };
-    const std::string no_room = "Resource temporarily unavailable";
-    CHECK(eventually([&] { return send("dontwait") == no_room; }));
-    stage.ask(fmt::format("send-later {} {} 1000 4000", stage.number(), own));
-    // Little by little: there is room, but not so much that who waits for it wakes up.
-    const auto send_as_soon_as_it_may = [&] {
-        return eventually(
-            [&] {
-                Stage::drain(wire, 2000);
-                return send("dontwait zerocopy") == "1000";
-            },
-            std::chrono::seconds(30));
-    };
-    CHECK(send_as_soon_as_it_may());
-    const std::string later = stage.ask("sent?");
-    INFO("who waited: " << later);
-    CHECK((later == "1000" || later == no_room));
-    CHECK(send_as_soon_as_it_may());
-    std::istringstream words(stage.ask(fmt::format("notices {}", stage.number())));
-    std::vector<int> ids;
-    for (int id = 0; words >> id;) {
-        ids.push_back(id);
-    }
-    std::ranges::sort(ids);
-    CHECK(ids == (later == no_room ? std::vector{0, 1} : std::vector{0, 1, 2}));
-    stage.finish();
-}
-
-TEST_CASE("What finds no room is not searched", "[gate]") {
-    Stage stage;
-    stage.request("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
-    stage.say("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n");
-    const auto cost = [&](std::size_t bytes) {
-        return std::stoul(stage.ask(fmt::format("cost {} {} {} 10", stage.number(), own, bytes)));
-    };
-    CHECK(eventually([&] {
-        return stage.send(own, 100'000, "dontwait") == "Resource temporarily unavailable";
-    }));
-    const auto little = cost(128);
-    const auto much = cost(64'000);
-    INFO(little << " and " << much << " us");
-    CHECK(much < 5 * little);
     stage.finish();
 }
