@@ -303,10 +303,9 @@ TEST_CASE("A token that framing cuts is found among older markers", "[gate]") {
     const std::string body = stage.answer();
     for (const std::size_t cut : {1, 2, 3, 4, 7, 8, 9, 16, 31}) {
         INFO("behind its byte " << cut);
-        const std::string expected =
-            fmt::format("12c\r\n{}\r\n{:x}\r\n{}{}\r\n{:x}\r\n{}\r\n0\r\n\r\n",
-                        std::string(300, 'x'), 100 + cut, std::string(100, 'y'),
-                        body.substr(0, cut), size - cut, body.substr(cut));
+        const std::string expected = fmt::format(
+            "12c\r\n{}\r\n{:x}\r\n{}{}\r\n{:x}\r\n{}\r\n0\r\n\r\n", std::string(300, 'x'),
+            100 + cut, std::string(100, 'y'), body.substr(0, cut), size - cut, body.substr(cut));
         const Figures before = libra_module::figures();
         Stage::expect_exact(stage.relay(fmt::format("cut-among-old {}", cut)), expected);
         if (!libra_module::plain()) {

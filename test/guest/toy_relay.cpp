@@ -12,7 +12,8 @@
 //   edit              with a few bytes of the body overwritten
 //   crumbs            in chunks: each of its first bytes one of its own, sent from where it lies
 //   crumbs-at-once    the same, copied together and sent by one call
-//   cut-among-old K   in chunks, copied together: of its own bytes, of more of them and the first K of
+//   cut-among-old K   in chunks, copied together: of its own bytes, of more of them and the first K
+//   of
 //                     the body, and of the rest; the answer's memory held older markers before
 //   fork              sent by a child that has inherited socket and memory
 //   fork-first        all of it done by a child that has inherited the client's socket
