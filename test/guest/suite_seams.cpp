@@ -250,8 +250,9 @@ TEST_CASE("What cannot be read behind a token that framing cuts resets nothing",
     Wire& wire = stage.request();
     stage.say(head);
     stage.ask(fmt::format("put {} {}", memory_end - bytes.size(), hex(bytes)));
+    // up to the placeholder, which is not all there
     CHECK(stage.send(memory_end - bytes.size(), bytes.size() + 4096) ==
-          std::to_string(5 + before.size()));
+          std::to_string(bytes.find(token.substr(10))));
     CHECK((Stage::hear(wire, head.size() + 5 + before.size()).bytes == head + "5dc\r\n" + before));
     CHECK(stage.resets() == 0);
     stage.finish();
