@@ -2,6 +2,7 @@
 #include <linux/uio.h>
 
 #include "cursor.h"
+#include "gather.h"
 #include "payload.h"
 #include "send.h"
 #include "sock.h"
@@ -50,18 +51,16 @@ static void cursor_seek(struct libra_tx *tx)
 		tx->cursor_seg_off += payload->segs[tx->cursor_seg++].bv_len;
 }
 
-static int cursor_part(struct libra_sock *ls, u32 len, int flags)
+/* What the cursor stands before, to the payload's end */
+static void cursor_rest(struct libra_tx *tx, struct iov_iter *rest)
 {
-	struct libra_tx *tx = &ls->tx;
 	const struct libra_payload *payload = tx->cursor;
-	struct iov_iter part;
 
 	cursor_seek(tx);
-	iov_iter_bvec(&part, ITER_SOURCE, payload->segs + tx->cursor_seg,
+	iov_iter_bvec(rest, ITER_SOURCE, payload->segs + tx->cursor_seg,
 		      payload->nr_segs - tx->cursor_seg,
 		      payload->len - tx->cursor_seg_off);
-	iov_iter_advance(&part, tx->cursor_off - tx->cursor_seg_off);
-	return libra_send_pages(ls, &part, len, flags);
+	iov_iter_advance(rest, tx->cursor_off - tx->cursor_seg_off);
 }
 
 static void cursor_advance(struct libra_sock *ls, u32 len)
@@ -74,28 +73,55 @@ static void cursor_advance(struct libra_sock *ls, u32 len)
 	tx->cursor_off += len;
 }
 
-int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
+/* Its pages stay where they are until cursor_release() */
+static int cursor_hold(struct libra_sock *ls)
 {
-	struct libra_tx *tx = &ls->tx;
-	struct libra_payload *payload = tx->cursor;
-	int ret;
+	int ret = libra_spill_hold(ls->tx.cursor);
 
-	ret = libra_spill_hold(payload);
-	if (ret == -ESTALE) {
-		libra_count(LIBRA_STAT_TOKENS_DEAD);
-		return libra_sock_kill(ls, LIBRA_RESET_DEAD);
-	}
-	if (ret)
+	if (ret != -ESTALE)
 		return ret;
-	ret = cursor_part(ls, len, flags);
-	if (ret > 0)
-		cursor_advance(ls, ret);
+	libra_count(LIBRA_STAT_TOKENS_DEAD);
+	return libra_sock_kill(ls, LIBRA_RESET_DEAD);
+}
+
+static void cursor_release(struct libra_tx *tx)
+{
+	struct libra_payload *payload = tx->cursor;
+
 	/* before its pages may move out: what is sent is kept where it is */
 	if (tx->cursor_off == payload->len)
 		libra_payload_sent(payload, true);
 	libra_spill_release(payload);
 	if (tx->cursor_off == payload->len)
 		cursor_put(tx);
+}
+
+int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
+{
+	struct iov_iter rest;
+	int ret = cursor_hold(ls);
+
+	if (ret)
+		return ret;
+	cursor_rest(&ls->tx, &rest);
+	ret = libra_gather_send(ls, &rest, len, flags);
+	if (ret > 0)
+		cursor_advance(ls, ret);
+	cursor_release(&ls->tx);
+	return ret;
+}
+
+int libra_cursor_gather(struct libra_sock *ls, u32 len)
+{
+	struct iov_iter rest;
+	int ret = cursor_hold(ls);
+
+	if (ret)
+		return ret;
+	cursor_rest(&ls->tx, &rest);
+	ret = libra_gather_add(ls, &rest, len);
+	cursor_advance(ls, ret);
+	cursor_release(&ls->tx);
 	return ret;
 }
 

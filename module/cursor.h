@@ -20,6 +20,11 @@ void libra_cursor_drop(struct libra_tx *tx);
  */
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags);
 /*
+ * The same, but it waits for what follows, see gather.h. 0 bytes: no room there.
+ * Only where libra_gather_may().
+ */
+int libra_cursor_gather(struct libra_sock *ls, u32 len);
+/*
  * Then this brings the payload home: 0, or LIBRA_SPILL_AWAY, because memory is
  * short, or an error. Sleeps: without tx.lock.
  */

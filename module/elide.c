@@ -130,6 +130,7 @@ static void elide_publish(struct libra_rx_call *call, struct libra_payload *payl
 		call->err = libra_sock_kill(call->ls, LIBRA_RESET_FAULT);
 		return;
 	}
+	payload->followed = call->available && libra_stream_in_payload(stream);
 	libra_placeholder_mark_steps(payload, &call->place);
 	iov_iter_advance(call->to, payload->len);
 	stream->tail.len = 0;

@@ -9,24 +9,38 @@
 #include "cursor.h"
 #include "domain.h"
 #include "finish.h"
+#include "gather.h"
 #include "guard.h"
 #include "payload.h"
 #include "sock.h"
 
 /*
- * The few bytes that are held, without waiting: the application will not come
- * again for them, so they may go over the buffer's limit.
+ * What waits goes out without waiting for room: the application will not come
+ * again for it, so it may go over the buffer's limit.
  */
-static int finish_held(struct libra_sock *ls)
+static void finish_make_room(struct libra_sock *ls, u32 len)
 {
 	struct sock *sk = ls->sk;
-	int room;
 
 	lock_sock(sk);
-	room = sk->sk_sndbuf;
-	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) +
-					SKB_TRUESIZE(LIBRA_HELD_MAX)));
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, sk->sk_sndbuf, READ_ONCE(sk->sk_wmem_queued) +
+					SKB_TRUESIZE(len)));
 	release_sock(sk);
+}
+
+static int finish_gathered(struct libra_sock *ls)
+{
+	u32 len = libra_gather_len(ls);
+
+	if (!len)
+		return 0;
+	finish_make_room(ls, len);
+	return libra_gather_flush(ls, 0);
+}
+
+static int finish_held(struct libra_sock *ls)
+{
+	finish_make_room(ls, LIBRA_HELD_MAX);
 	return libra_held_flush(ls, 0);
 }
 
@@ -51,7 +65,7 @@ void libra_finish_send(struct libra_sock *ls)
 		held->state = LIBRA_HELD_RAW;
 	/* on a connection that is broken nothing looks whole */
 	if (READ_ONCE(ls->sk->sk_state) != TCP_CLOSE &&
-	    (finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
+	    (finish_gathered(ls) || finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
 	     held->state == LIBRA_HELD_TOKEN ||
 	     (held->state == LIBRA_HELD_RAW && finish_held(ls))))
 		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);

@@ -3,6 +3,8 @@
 #ifndef _LIBRA_FRAGS_H
 #define _LIBRA_FRAGS_H
 
+#include <linux/bvec.h>
+#include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <linux/socket.h>
 
@@ -24,5 +26,16 @@ struct libra_frags {
  */
 void libra_frags_init(struct libra_frags *frags, struct sock *sk,
 		      const struct iov_iter *from, struct ubuf_info *ubuf);
+
+/*
+ * Do bytes at @offset of @page follow the segment @last, in the same compound
+ * page? Then one reference pins both.
+ */
+static inline bool libra_frags_touch(const struct bio_vec *last, const struct page *page,
+				     u32 offset)
+{
+	return compound_head(last->bv_page) == compound_head(page) &&
+	       (page - last->bv_page) * PAGE_SIZE + offset == last->bv_offset + last->bv_len;
+}
 
 #endif /* _LIBRA_FRAGS_H */

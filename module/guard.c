@@ -9,6 +9,7 @@
 
 #include "cursor.h"
 #include "domain.h"
+#include "gather.h"
 #include "guard.h"
 #include "overlay.h"
 #include "place.h"
@@ -88,6 +89,8 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
 		else if (held->state == LIBRA_HELD_WAIT)
 			held->state = LIBRA_HELD_RAW;
+		if (!ret)
+			ret = libra_gather_flush(ls, 0);
 		if (!ret && held->state == LIBRA_HELD_RAW)
 			ret = guard_flush(ls);
 		mutex_unlock(&ls->tx.lock);

@@ -8,7 +8,6 @@
 #include <linux/jiffies.h>
 #include <linux/string.h>
 #include <net/sock.h>
-#include <net/tcp_states.h>
 
 #include "cursor.h"
 #include "held.h"
@@ -21,36 +20,15 @@
  */
 #define HELD_JIFFIES	(2 + HZ / 500)
 
-/* Its own: who has the socket locked may sleep in user memory for as long as it likes */
-static struct workqueue_struct *held_wq;
-
 static void held_arm(struct libra_sock *ls, unsigned long delay)
 {
 	refcount_inc(&ls->ref);
 	sock_hold(ls->sk);
 	/* one that is armed already has references */
-	if (mod_delayed_work(held_wq, &ls->tx.held.timer, delay)) {
+	if (mod_delayed_work(libra_send_wq, &ls->tx.held.timer, delay)) {
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
-}
-
-/* What is wrong with the connection is for the application's next call to learn */
-static int held_flush_unasked(struct libra_sock *ls)
-{
-	struct sock *sk = ls->sk;
-	int ret;
-
-	libra_send_begin(ls);
-	if (READ_ONCE(sk->sk_state) == TCP_CLOSE ||
-	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
-		ret = 0;
-	else if (READ_ONCE(sk->sk_err))
-		ret = -EAGAIN;	/* one that the connection outlives */
-	else
-		ret = libra_held_flush(ls, 0);
-	libra_send_end(ls);
-	return ret;
 }
 
 static void held_timer(struct work_struct *work)
@@ -77,7 +55,7 @@ static void held_timer(struct work_struct *work)
 	}
 	if (held->state == LIBRA_HELD_WAIT && !libra_held_sure(held))
 		libra_held_let_go(held);
-	if (held->state == LIBRA_HELD_RAW && held_flush_unasked(ls) == -EAGAIN)
+	if (held->state == LIBRA_HELD_RAW && libra_send_unasked(ls, libra_held_flush) == -EAGAIN)
 		held_arm(ls, HELD_JIFFIES);
 unlock:
 	mutex_unlock(&ls->tx.lock);
@@ -226,16 +204,4 @@ int libra_held_flush(struct libra_sock *ls, int flags)
 	held->state = LIBRA_HELD_NONE;
 	held->len = 0;
 	return 0;
-}
-
-int __init libra_held_wq_init(void)
-{
-	held_wq = alloc_workqueue("libra_held", WQ_UNBOUND, 0);
-	return held_wq ? 0 : -ENOMEM;
-}
-
-/* Each timer held a context, and none is left: what may be is the end of their work */
-void libra_held_wq_exit(void)
-{
-	destroy_workqueue(held_wq);
 }

@@ -41,8 +41,6 @@ struct libra_held {
 	struct delayed_work timer;
 };
 
-int libra_held_wq_init(void);
-void libra_held_wq_exit(void);
 void libra_held_init(struct libra_sock *ls);
 
 /*

@@ -6,7 +6,7 @@
 
 #include "attach.h"
 #include "domain.h"
-#include "held.h"
+#include "send.h"
 #include "marker.h"
 #include "netlink.h"
 #include "overlay.h"
@@ -38,12 +38,12 @@ static int __init libra_init(void)
 	err = libra_domain_init();
 	if (err)
 		goto exit_spill;
-	err = libra_held_wq_init();
+	err = libra_send_init();
 	if (err)
 		goto exit_domain;
 	err = libra_sock_init();
 	if (err)
-		goto exit_held;
+		goto exit_send;
 	err = libra_parser_init();
 	if (err)
 		goto exit_sock;
@@ -64,8 +64,8 @@ exit_ulp:
 	libra_ulp_exit();
 exit_sock:
 	libra_sock_exit();
-exit_held:
-	libra_held_wq_exit();
+exit_send:
+	libra_send_exit();
 exit_domain:
 	libra_domain_exit();
 exit_spill:
@@ -88,7 +88,7 @@ static void __exit libra_exit(void)
 	libra_attach_exit();
 	libra_ulp_exit();
 	libra_policy_exit();
-	libra_held_wq_exit();
+	libra_send_exit();
 	libra_sock_exit();
 	libra_domain_exit();
 	libra_spill_exit();

@@ -29,7 +29,7 @@ bool libra_ever_elided __read_mostly;
 static __le64 marker_magic __ro_after_init;
 static siphash_key_t marker_key __ro_after_init;
 
-static __le64 marker_spread(u32 bytes)
+static __always_inline __le64 marker_spread(u32 bytes)
 {
 	u64 word = bytes;
 
@@ -60,7 +60,7 @@ u64 libra_marker_secret(u64 id)
  * One hash for a payload, not for each of its markers: who has seen one of them
  * gains nothing by making another.
  */
-static u32 marker_auth(u64 secret, u32 offset)
+static __always_inline u32 marker_auth(u64 secret, u32 offset)
 {
 	return ((secret ^ offset) * GOLDEN_RATIO_64) >> 32;
 }
@@ -79,7 +79,9 @@ void __init libra_marker_init(void)
 	get_random_bytes(&marker_key, sizeof(marker_key));
 }
 
-void libra_marker_move(struct libra_marker *marker, u64 id, u64 secret, u32 offset)
+/* The same for another @offset; inline, for where no function may be called */
+static __always_inline void marker_move(struct libra_marker *marker, u64 id, u64 secret,
+					u32 offset)
 {
 	marker->auth = marker_spread(marker_auth(secret, offset));
 	marker->body[0] = marker_spread(lower_32_bits(id << LIBRA_PAYLOAD_BITS) | offset);
@@ -89,7 +91,12 @@ void libra_marker_make(struct libra_marker *marker, u64 id, u64 secret, u32 offs
 {
 	marker->magic = marker_magic;
 	marker->body[1] = marker_spread(upper_32_bits(id << LIBRA_PAYLOAD_BITS));
-	libra_marker_move(marker, id, secret, offset);
+	marker_move(marker, id, secret, offset);
+}
+
+void libra_marker_move(struct libra_marker *marker, u64 id, u64 secret, u32 offset)
+{
+	marker_move(marker, id, secret, offset);
 }
 
 bool libra_marker_put_user(const struct libra_marker *marker, void __user *to)
@@ -126,6 +133,73 @@ fault:
 	return false;
 }
 
+static __always_inline bool marker_equal(const struct libra_marker *one,
+					 const struct libra_marker *other)
+{
+	return one->magic == other->magic && one->auth == other->auth &&
+	       one->body[0] == other->body[0] && one->body[1] == other->body[1];
+}
+
+bool libra_marker_equal(const struct libra_marker *one, const struct libra_marker *other)
+{
+	return marker_equal(one, other);
+}
+
+/* From the first of @count steps to the end of the last one's marker */
+static size_t marker_steps_span(u32 count)
+{
+	return (size_t)(count - 1) * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
+}
+
+u32 libra_marker_put_steps(struct libra_marker *marker, u64 id, u64 secret, u32 offset,
+			   u32 count, u8 __user *to)
+{
+	u32 done = 0;
+
+	if (!user_write_access_begin(to, marker_steps_span(count)))
+		return 0;
+	for (; done < count; done++) {
+		struct libra_marker __user *put = (void __user *)(to + done * LIBRA_MARKER_STEP);
+
+		marker_move(marker, id, secret, offset + done * LIBRA_MARKER_STEP);
+		unsafe_put_user(marker->magic, &put->magic, fault);
+		unsafe_put_user(marker->auth, &put->auth, fault);
+		unsafe_put_user(marker->body[0], &put->body[0], fault);
+		unsafe_put_user(marker->body[1], &put->body[1], fault);
+	}
+fault:
+	user_write_access_end();
+	return done;
+}
+
+int libra_marker_check_steps(struct libra_marker *marker, u64 id, u64 secret, u32 offset,
+			     u32 count, const u8 __user *from)
+{
+	struct libra_marker seen;
+	int err = 0;
+	u32 i;
+
+	if (!user_read_access_begin(from, marker_steps_span(count)))
+		return -EFAULT;
+	for (i = 0; i < count && !err; i++) {
+		const struct libra_marker __user *get =
+			(const void __user *)(from + i * LIBRA_MARKER_STEP);
+
+		marker_move(marker, id, secret, offset + i * LIBRA_MARKER_STEP);
+		unsafe_get_user(seen.magic, &get->magic, fault);
+		unsafe_get_user(seen.auth, &get->auth, fault);
+		unsafe_get_user(seen.body[0], &get->body[0], fault);
+		unsafe_get_user(seen.body[1], &get->body[1], fault);
+		if (!marker_equal(&seen, marker))
+			err = -EILSEQ;
+	}
+	user_read_access_end();
+	return err;
+fault:
+	user_read_access_end();
+	return -EFAULT;
+}
+
 bool libra_marker_likely(const struct libra_marker *marker)
 {
 	return marker->magic == marker_magic;
@@ -139,12 +213,6 @@ u64 libra_marker_id(const struct libra_marker *marker)
 u32 libra_marker_offset(const struct libra_marker *marker)
 {
 	return marker_body(marker) & (LIBRA_PAYLOAD_MAX - 1);
-}
-
-bool libra_marker_equal(const struct libra_marker *one, const struct libra_marker *other)
-{
-	return one->magic == other->magic && one->auth == other->auth &&
-	       one->body[0] == other->body[0] && one->body[1] == other->body[1];
 }
 
 bool libra_marker_authentic(const struct libra_marker *marker)

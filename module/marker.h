@@ -66,6 +66,15 @@ void libra_marker_move(struct libra_marker *marker, u64 id, u64 secret, u32 offs
 /* To and from user memory; false: it cannot be written, or read */
 bool libra_marker_put_user(const struct libra_marker *marker, void __user *to);
 bool libra_marker_get_user(struct libra_marker *marker, const void __user *from);
+/*
+ * @count of them, one each LIBRA_MARKER_STEP from the one at @offset on, which goes
+ * to @to: how many were written before one could not be. @marker is of that payload.
+ */
+u32 libra_marker_put_steps(struct libra_marker *marker, u64 id, u64 secret, u32 offset,
+			   u32 count, u8 __user *to);
+/* Do they stand there? 0, -EILSEQ or -EFAULT */
+int libra_marker_check_steps(struct libra_marker *marker, u64 id, u64 secret, u32 offset,
+			     u32 count, const u8 __user *from);
 /* Has it the magic number, whatever else it says? */
 bool libra_marker_likely(const struct libra_marker *marker);
 bool libra_marker_authentic(const struct libra_marker *marker);

@@ -32,6 +32,7 @@ enum libra_payload_state {
 struct libra_payload {
 	refcount_t ref;		/* the domain's table, and each user */
 	u8 state;		/* enum libra_payload_state; domain->lock */
+	bool followed;		/* more of its message could be read at once */
 	struct libra_domain *domain;
 	struct list_head node;	/* domain->live, ->spilled or ->sent */
 	unsigned long born;	/* jiffies, when it became LIVE or SENT */

@@ -31,20 +31,34 @@ static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 	return len;
 }
 
-void __user *libra_place_flat(const struct iov_iter *iter, size_t at, size_t len)
+void __user *libra_place_run(const struct iov_iter *iter, size_t at, size_t *len)
 {
 	const struct iovec *iov;
 	unsigned long segs;
 
-	if (iter_is_ubuf(iter))
+	*len = 0;
+	if (iter_is_ubuf(iter)) {
+		*len = iov_iter_count(iter) - at;
 		return iter->ubuf + iter->iov_offset + at;
+	}
 	if (!iter_is_iovec(iter))
 		return NULL;
 	at += iter->iov_offset;
 	segs = iter->nr_segs;
 	for (iov = iter_iov(iter); segs && at >= iov->iov_len; segs--)
 		at -= iov++->iov_len;
-	return segs && at + len <= iov->iov_len ? iov->iov_base + at : NULL;
+	if (!segs)
+		return NULL;
+	*len = iov->iov_len - at;
+	return iov->iov_base + at;
+}
+
+void __user *libra_place_flat(const struct iov_iter *iter, size_t at, size_t len)
+{
+	size_t run;
+	void __user *from = libra_place_run(iter, at, &run);
+
+	return run >= len ? from : NULL;
 }
 
 static bool place_none(const struct libra_domain *domain)

@@ -60,10 +60,9 @@ void libra_place_forget(struct libra_domain *domain, const struct iov_iter *iter
 bool libra_place_cut(struct libra_domain *domain, const struct iov_iter *iter,
 		     size_t len);
 
-/*
- * Where @len bytes at @at of @iter lie in user memory; NULL when not in one
- * piece, or in other memory.
- */
+/* Where the bytes at @at of @iter lie in user memory, and how many in one piece, or NULL */
+void __user *libra_place_run(const struct iov_iter *iter, size_t at, size_t *len);
+/* The same for @len bytes; NULL when not in one piece */
 void __user *libra_place_flat(const struct iov_iter *iter, size_t at, size_t len);
 
 #endif /* _LIBRA_PLACE_H */

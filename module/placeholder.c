@@ -49,24 +49,54 @@ static bool placeholder_absent(const struct iov_iter *place, u32 offset)
 	return false;
 }
 
-/* Pages that nobody has touched stay so; two in a row: the buffer is such a one */
+/* Of the @count steps from @at on, those whose markers lie in one piece of memory */
+static u32 placeholder_run(const struct iov_iter *iter, size_t at, u32 count, void __user **from)
+{
+	size_t run;
+
+	*from = libra_place_run(iter, at, &run);
+	if (run < LIBRA_MARKER_LEN)
+		return 0;
+	return min_t(size_t, count, 1 + (run - LIBRA_MARKER_LEN) / LIBRA_MARKER_STEP);
+}
+
+/* Writes up to @count markers from the one at @at on: how many could be */
+static u32 placeholder_put_steps(const struct libra_payload *payload,
+				 struct libra_marker *marker, const struct iov_iter *place,
+				 u32 at, u32 count)
+{
+	void __user *to;
+
+	count = placeholder_run(place, at, count, &to);
+	if (likely(count))
+		return libra_marker_put_steps(marker, payload->id, payload->secret, at, count, to);
+	libra_marker_move(marker, payload->id, payload->secret, at);
+	return placeholder_put(marker, place, at);
+}
+
+/*
+ * Pages that nobody has touched stay so; two in a row: the buffer is such a one.
+ * Behind a page that is there another one is likely, and is not asked for first.
+ */
 void libra_placeholder_mark_steps(struct libra_payload *payload,
 				  const struct iov_iter *place)
 {
-	bool before = false;	/* was the page before this one marked? */
+	u32 step = 1, absent = 0, steps, done;
 	struct libra_marker marker;
-	u32 at, absent = 0;
 
+	if (payload->len < LIBRA_MARKER_STEP + LIBRA_PLACEHOLDER_MIN)
+		return;
+	steps = (payload->len - LIBRA_PLACEHOLDER_MIN) / LIBRA_MARKER_STEP + 1;
 	libra_marker_make(&marker, payload->id, payload->secret, 0);
 	pagefault_disable();
-	for (at = LIBRA_MARKER_STEP; at + LIBRA_PLACEHOLDER_MIN <= payload->len && absent < 2;
-	     at += LIBRA_MARKER_STEP) {
-		libra_marker_move(&marker, payload->id, payload->secret, at);
-		before = (before || !placeholder_absent(place, at)) &&
-			 placeholder_put(&marker, place, at);
-		absent = before ? 0 : absent + 1;
-		if (before)
-			__set_bit(at / LIBRA_MARKER_STEP, payload->marked);
+	while (step < steps && absent < 2) {
+		done = 0;
+		if (!placeholder_absent(place, step * LIBRA_MARKER_STEP))
+			done = placeholder_put_steps(payload, &marker, place,
+						     step * LIBRA_MARKER_STEP, steps - step);
+		bitmap_set(payload->marked, step, done);
+		absent = done ? 0 : absent + 1;
+		step += done ?: 1;
 	}
 	pagefault_enable();
 }
@@ -104,6 +134,35 @@ static int placeholder_check_one(const struct libra_payload *payload,
 	if (!placeholder_copy((u8 *)&seen, to - from, iter, from - offset))
 		return -EFAULT;
 	return memcmp(&seen, (u8 *)marker + from - at, to - from) ? -EILSEQ : 0;
+}
+
+/* The whole markers of the @count steps from @at on, which were all written */
+static int placeholder_check_steps(const struct libra_payload *payload,
+				   struct libra_marker *marker, u32 at, u32 count,
+				   u32 offset, u32 len, const struct iov_iter *iter)
+{
+	const u8 __user *from;
+	void __user *flat = NULL;
+	u32 n;
+	int err;
+
+	for (; count; count -= n, at += n * LIBRA_MARKER_STEP) {
+		n = at < offset ? 0 : placeholder_run(iter, at - offset, count, &flat);
+		/* the last one may go on behind these bytes */
+		if (n && at + (n - 1) * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN > offset + len)
+			n--;
+		from = flat;
+		if (n) {
+			err = libra_marker_check_steps(marker, payload->id, payload->secret,
+						       at, n, from);
+		} else {
+			err = placeholder_check_one(payload, marker, at, offset, len, iter);
+			n = 1;
+		}
+		if (err)
+			return err;
+	}
+	return 0;
 }
 
 /*
@@ -156,7 +215,7 @@ static int placeholder_check_tail(const struct libra_payload *payload, u32 offse
 int libra_placeholder_check(const struct libra_payload *payload, u32 offset,
 			    u32 len, const struct iov_iter *iter)
 {
-	unsigned long step = offset / LIBRA_MARKER_STEP;
+	unsigned long step = offset / LIBRA_MARKER_STEP, behind;
 	unsigned long steps = DIV_ROUND_UP(offset + len, LIBRA_MARKER_STEP);
 	u32 end = payload->len - LIBRA_MARKER_LEN, seen = LIBRA_MARKER_LEN;
 	struct libra_marker marker;
@@ -167,12 +226,12 @@ int libra_placeholder_check(const struct libra_payload *payload, u32 offset,
 	err = placeholder_check_one(payload, &marker, 0, offset, len, iter);
 	if (err)
 		return err;
-	for_each_set_bit_from(step, payload->marked, steps) {
-		err = placeholder_check_one(payload, &marker, step * LIBRA_MARKER_STEP,
-					    offset, len, iter);
+	for_each_set_bitrange_from(step, behind, payload->marked, steps) {
+		err = placeholder_check_steps(payload, &marker, step * LIBRA_MARKER_STEP,
+					      behind - step, offset, len, iter);
 		if (err)
 			return err;
-		seen = step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
+		seen = (behind - 1) * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN;
 	}
 	err = placeholder_check_one(payload, &marker, end, offset, len, iter);
 	seen = max(seen, offset);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "domain.h"
+#include "frags.h"
 #include "payload.h"
 #include "retain.h"
 #include "spill.h"
@@ -79,8 +80,7 @@ static enum libra_reason retain_page(struct libra_payload *payload,
 
 	if (last && compound_head(last->bv_page) == head) {
 		/* neighbours of one compound page pin it once, as one segment if they touch */
-		if ((page - last->bv_page) * PAGE_SIZE + offset ==
-		    last->bv_offset + last->bv_len) {
+		if (libra_frags_touch(last, page, offset)) {
 			last->bv_len += len;
 			payload->len += len;
 			return LIBRA_REASON_NONE;

@@ -4,13 +4,17 @@
  * wait, with tx.lock held, and waiting for room without it.
  */
 #include <linux/uio.h>
+#include <linux/workqueue.h>
 #include <net/tcp.h>
 
 #include "frags.h"
+#include "gather.h"
 #include "overlay.h"
 #include "send.h"
 #include "sock.h"
 #include "stats.h"
+
+struct workqueue_struct *libra_send_wq;
 
 void libra_send_begin(struct libra_sock *ls)
 {
@@ -47,12 +51,20 @@ static int send_lower(struct libra_sock *ls, struct msghdr *msg, size_t len, int
 	return ls->overlay->lower->sendmsg(ls->sk, msg, len);
 }
 
-int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
-		    int flags)
+static int send_iter(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		     int flags)
 {
 	struct msghdr msg = { .msg_iter = *part };
 
 	return send_lower(ls, &msg, len, flags);
+}
+
+int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
+		    int flags)
+{
+	int ret = libra_gather_flush(ls, flags | MSG_MORE);
+
+	return ret ?: send_iter(ls, part, len, flags);
 }
 
 int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t len,
@@ -69,7 +81,7 @@ int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t 
 		if (ret != -EFAULT)
 			return ret;
 	}
-	return libra_send_part(ls, part, len, flags | MSG_SPLICE_PAGES);
+	return send_iter(ls, part, len, flags | MSG_SPLICE_PAGES);
 }
 
 /* More than a packet that is not full yet has */
@@ -141,4 +153,33 @@ int libra_send_wait(struct sock *sk, long *timeo, bool stuck)
 	release_sock(sk);
 	/* what is wrong with the connection the next part says better */
 	return err == -EPIPE ? 0 : err;
+}
+
+int libra_send_unasked(struct libra_sock *ls, int (*flush)(struct libra_sock *ls, int flags))
+{
+	struct sock *sk = ls->sk;
+	int ret;
+
+	libra_send_begin(ls);
+	if (READ_ONCE(sk->sk_state) == TCP_CLOSE ||
+	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		ret = 0;
+	else if (READ_ONCE(sk->sk_err))
+		ret = -EAGAIN;	/* one that the connection outlives */
+	else
+		ret = flush(ls, 0);
+	libra_send_end(ls);
+	return ret;
+}
+
+int __init libra_send_init(void)
+{
+	libra_send_wq = alloc_workqueue("libra_send", WQ_UNBOUND, 0);
+	return libra_send_wq ? 0 : -ENOMEM;
+}
+
+/* Each timer held a context, and none is left: what may be is the end of their work */
+void libra_send_exit(void)
+{
+	destroy_workqueue(libra_send_wq);
 }

@@ -8,6 +8,13 @@
 
 struct iov_iter;
 struct libra_sock;
+struct workqueue_struct;
+
+/* For timers: who has the socket locked may sleep in user memory for as long as it likes */
+extern struct workqueue_struct *libra_send_wq;
+
+int libra_send_init(void);
+void libra_send_exit(void);
 
 /*
  * Between these the socket is locked, where lower can send on a locked one: no
@@ -27,7 +34,7 @@ void libra_send_relieve(struct libra_sock *ls);
 int libra_send_part(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		    int flags);
 int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags);
-/* The same for segments of retained pages, which go out as they are */
+/* The same for segments of retained pages, which go out as they are; not behind what is gathered */
 int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t len,
 		     int flags);
 /*
@@ -53,6 +60,11 @@ void libra_send_copied(struct libra_sock *ls, u32 len);
 int libra_send_wait(struct sock *sk, long *timeo, bool stuck);
 /* A write that does not wait found no memory: it is to be tried again when EPOLLOUT comes */
 void libra_send_starved(struct sock *sk);
+/*
+ * What a write that has returned left waiting, by @flush: its 0 or error, -EAGAIN
+ * as long as an error waits for the application's next call. With tx.lock.
+ */
+int libra_send_unasked(struct libra_sock *ls, int (*flush)(struct libra_sock *ls, int flags));
 /* Lets go what MSG_MORE kept back for a part that does not come; locks the socket */
 void libra_send_push(struct libra_sock *ls);
 

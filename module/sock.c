@@ -21,6 +21,7 @@
 
 #include "classes.h"
 #include "domain.h"
+#include "gather.h"
 #include "payload.h"
 #include "policy.h"
 #include "sock.h"
@@ -49,6 +50,7 @@ static void sock_free_work(struct work_struct *work)
 
 	if (ls->tx.cursor)
 		libra_payload_put(ls->tx.cursor);
+	libra_gather_free(ls->tx.gather);
 	libra_stream_free(&ls->rx.stream);
 	libra_stream_free(&ls->tx.stream);
 	kfree(ls->rx.stream.verify);

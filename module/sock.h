@@ -17,6 +17,7 @@
 #include "uapi/libra.h"
 
 struct libra_domain;
+struct libra_gather;
 struct libra_overlay;
 struct libra_payload;
 struct libra_policy;
@@ -47,6 +48,7 @@ struct libra_tx {
 	u32 cursor_seg;		/* segment that holds cursor_off ... */
 	u32 cursor_seg_off;	/* ... and where it begins ... */
 	u32 cursor_moves;	/* ... in the pages that it had by then */
+	struct libra_gather *gather;	/* NULL until something was gathered */
 	struct libra_held held;
 };
 

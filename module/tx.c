@@ -21,6 +21,7 @@
 #include "ahead.h"
 #include "cursor.h"
 #include "domain.h"
+#include "gather.h"
 #include "guard.h"
 #include "metadata.h"
 #include "overlay.h"
@@ -119,10 +120,48 @@ static bool tx_body_goes_on(const struct libra_tx_call *call, u32 len)
 	return !(tp->nonagle & TCP_NAGLE_OFF);
 }
 
-/* The call goes on, or says that others follow, or the payload's rest was not sent yet */
-static bool tx_more_at_hand(const struct libra_tx *tx, u32 len, int flags)
+/* The application has the payload's rest as well, or could read more of the body at once */
+static bool tx_more_at_hand(const struct libra_tx_call *call, u32 len)
 {
-	return flags & MSG_MORE || tx->cursor_off + len < tx->cursor->len;
+	const struct libra_stream *stream = call->stream;
+	const struct libra_tx *tx = &call->ls->tx;
+
+	if (tx->cursor_off + len < tx->cursor->len)
+		return true;
+	return tx->cursor->followed && libra_stream_last(stream) &&
+	       stream->payload_left != LIBRA_PAYLOAD_EOF && stream->payload_left > len;
+}
+
+/* To lower, which gathers while packets are in flight */
+static int tx_pass_on(struct libra_tx_call *call, u32 len, int flags)
+{
+	struct libra_sock *ls = call->ls;
+	bool corked;
+	int ret;
+
+	corked = (flags & MSG_MORE || tx_more_at_hand(call, len)) && libra_send_cork(ls);
+	if (tx_body_goes_on(call, len))
+		flags |= MSG_MORE;
+	ret = libra_cursor_send(ls, len, flags);
+	if (corked)
+		libra_send_uncork(ls);
+	if (ret > 0)
+		call->corked = flags & ~call->flags & MSG_MORE;
+	return ret;
+}
+
+/* Lower would send it at once */
+static int tx_gather(struct libra_tx_call *call, u32 len)
+{
+	int ret;
+
+	if (call->flags & MSG_EOR || !tx_more_at_hand(call, len) ||
+	    !libra_gather_may(call->ls, len, call->stream->payload_left))
+		return 0;
+	ret = libra_cursor_gather(call->ls, len);
+	if (ret > 0)
+		call->corked = false;
+	return ret;
 }
 
 static int tx_reuse(struct libra_tx_call *call)
@@ -130,9 +169,8 @@ static int tx_reuse(struct libra_tx_call *call)
 	struct libra_stream *stream = call->stream;
 	struct libra_tx *tx = &call->ls->tx;
 	struct libra_payload *payload = tx->cursor;
-	int flags, ret;
-	bool corked;
 	u32 len;
+	int ret;
 
 	len = min_t(u64, min_t(size_t, iov_iter_count(call->from), stream->payload_left),
 		    payload->len - tx->cursor_off);
@@ -142,16 +180,11 @@ static int tx_reuse(struct libra_tx_call *call)
 	if (ret)
 		return ret;
 	libra_verify_skip(stream->verify);
-	flags = libra_tx_flags(call, len);
-	corked = tx_more_at_hand(tx, len, flags) && libra_send_cork(call->ls);
-	if (tx_body_goes_on(call, len))
-		flags |= MSG_MORE;
-	ret = libra_cursor_send(call->ls, len, flags);
-	if (corked)
-		libra_send_uncork(call->ls);
+	ret = tx_gather(call, len);
+	if (!ret)
+		ret = tx_pass_on(call, len, libra_tx_flags(call, len));
 	if (ret <= 0)
 		return ret;
-	call->corked = flags & ~call->flags & MSG_MORE;
 	iov_iter_advance(call->from, ret);
 	libra_stream_payload(stream, ret);
 	if (tx->cursor && !libra_stream_in_payload(stream))

@@ -37,7 +37,7 @@ constexpr std::array stat_names{
     "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,   "retries"sv,
     "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,    "retained_peak"sv,
     "live"sv,      "sent"sv,        "spills"sv,        "loads"sv,       "expired"sv,
-    "spilled"sv,
+    "spilled"sv,   "gathered"sv,
 };
 
 // A number that was added to the interface must get its word here.

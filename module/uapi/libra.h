@@ -287,6 +287,7 @@ enum libra_stat {
 	LIBRA_STAT_LOADS,		/* payloads that came back from there, to be sent */
 	LIBRA_STAT_EXPIRED,		/* payloads dropped there, never sent */
 	LIBRA_STAT_SPILLED,		/* gauge: bytes there now */
+	LIBRA_STAT_GATHERED,		/* parts of bodies that waited for the next one */
 
 	__LIBRA_STAT_MAX,
 	LIBRA_STAT_MAX = __LIBRA_STAT_MAX - 1
