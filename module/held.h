@@ -60,6 +60,14 @@ static inline bool libra_held_sure(const struct libra_held *held)
 	return held->known || held->token >= LIBRA_MARKER_SURE;
 }
 
+/* How many bytes wait; without tx.lock a guess */
+static inline u32 libra_held_len(const struct libra_held *held)
+{
+	u32 len = READ_ONCE(held->len), sent = READ_ONCE(held->sent);
+
+	return READ_ONCE(held->state) != LIBRA_HELD_NONE && len > sent ? len - sent : 0;
+}
+
 /*
  * What is held, and @len bytes behind it, as a whole marker: LIBRA_FOUND_CUT
  * as long as it can still become one, LIBRA_FOUND_NONE when it cannot.

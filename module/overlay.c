@@ -8,14 +8,18 @@
  */
 #include <linux/in6.h>
 #include <linux/module.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <net/inet_common.h>
 #include <net/tcp.h>
 #include <net/transp_v6.h>
 
+#include <asm/ioctls.h>
+
 #include "attach.h"
 #include "compat/compat.h"
 #include "finish.h"
+#include "gather.h"
 #include "overlay.h"
 #include "rx.h"
 #include "sock.h"
@@ -168,6 +172,21 @@ static int overlay_getsockopt(struct sock *sk, int level, int optname,
 	return err;
 }
 
+/* What waits here was sent, for the application */
+static int overlay_ioctl(struct sock *sk, int cmd, int *arg)
+{
+	struct libra_sock *ls = libra_sock_enter(sk);
+	int err;
+
+	if (!ls)
+		return libra_past(libra_lower_prot(sk)->ioctl(sk, cmd, arg));
+	err = ls->overlay->lower->ioctl(sk, cmd, arg);
+	if (!err && (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD))
+		*arg += libra_gather_len(ls) + libra_held_len(&ls->tx.held);
+	libra_sock_put(ls);
+	return err;
+}
+
 static ssize_t overlay_splice_read(struct socket *sock, loff_t *ppos,
 				   struct pipe_inode_info *pipe, size_t len,
 				   unsigned int flags)
@@ -215,6 +234,7 @@ static void overlay_make(const char *name, struct proto *lower,
 	overlay->prot.disconnect = overlay_disconnect;
 	overlay->prot.setsockopt = overlay_setsockopt;
 	overlay->prot.getsockopt = overlay_getsockopt;
+	overlay->prot.ioctl = overlay_ioctl;
 	overlay->ops = *lower_ops;
 	overlay->ops.accept = libra_accept;
 	overlay->ops.shutdown = overlay_shutdown;

@@ -131,6 +131,15 @@ public:
             CHECK(since.all_resets() == 0);
         }
     }
+    /// Since the last look, and that the far end could not tell.
+    void expect_gathered() {
+        if (attached_) {
+            Figures since = change();
+            INFO(since.describe());
+            CHECK(since.counters["gathered"] > 0);
+            CHECK(since.all_resets() == 0);
+        }
+    }
     void expect_counted(const char* reason) {
         if (attached_) {
             const Figures since = change();
@@ -281,6 +290,62 @@ TEST_CASE("A reset that comes while a byte is held back is told to who reads nex
         ::usleep(100'000);
         scene.ask({"recv 10", "recv 10"});
     });
+}
+
+TEST_CASE("A part of a body that waits for the next one leaves without it", "[doors]") {
+    same_as_plain([](Scene& scene) {
+        Wire& wire = scene.arm();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000"});
+        scene.change();
+        // each is all that the far end waits for
+        scene.ask({"answer 60000 20000"});
+        scene.hear(wire, 42 + 20'000);
+        scene.ask({"slice 20000 1000", "slice 21000 19000"});
+        scene.hear(wire, 20'000);
+        scene.expect_gathered();
+        scene.ask({"slice 40000 20000"});
+        scene.hear(wire, 20'000);
+    });
+}
+
+TEST_CASE("A part of a body that waits for the next one leaves before the end", "[doors]") {
+    for (const char* end : {"shutdown wr", "close"}) {
+        INFO(end);
+        same_as_plain([&](Scene& scene) {
+            Wire& wire = scene.arm();
+            scene.send(request(60'000) + body(0, 60'000));
+            scene.ask({"recv 100000"});
+            scene.change();
+            scene.hear_while(wire, 42 + 60'000, {"answer 60000 20000", end});
+            scene.expect_gathered();
+        });
+    }
+}
+
+TEST_CASE("SIOCOUTQ counts what waits, as plain TCP counts what is not acknowledged", "[doors]") {
+    for (const bool attached : {false, true}) {
+        Scene scene(attached);
+        Wire& wire = scene.arm();
+        scene.send(request(60'000) + body(0, 60'000));
+        scene.ask({"recv 100000", "answer 60000 0"});
+        scene.hear(wire, 42);
+        for (std::size_t sent = 0; sent < 50'000;) {
+            scene.ask({fmt::format("slice {} 1000", sent), "outq"});
+            sent += 1000;
+            // what was acknowledged by then has arrived
+            int arrived = 0;
+            check(::ioctl(wire.fd(), FIONREAD, &arrived), "FIONREAD");
+            const std::string& said = scene.said.back();
+            CHECK(std::stoul(said.substr(said.rfind(' '))) + static_cast<std::size_t>(arrived) >=
+                  sent);
+        }
+        if (attached) {
+            scene.expect_gathered();
+        }
+        scene.finish();
+    }
+    check_nothing_left();
 }
 
 TEST_CASE("A socket that was connected can listen", "[doors]") {

@@ -332,6 +332,11 @@ private:
             const int error = ::ioctl(fd_, FIONREAD, &queued);
             return error < 0 ? result(error) : std::to_string(queued);
         }
+        if (name == "outq") {
+            int queued = 0;
+            const int error = ::ioctl(fd_, SIOCOUTQ, &queued);
+            return error < 0 ? result(error) : std::to_string(queued);
+        }
         if (name == "lowat") {
             return result(::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &value, sizeof(value)));
         }
@@ -361,6 +366,10 @@ private:
         }
         if (name == "send-oob") {
             return result(::send(fd_, "?", 1, MSG_OOB));
+        }
+        if (name == "close") {
+            socket_.reset();
+            return "closed";
         }
         if (name == "disconnect") {
             return result(disconnect());
