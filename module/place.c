@@ -20,14 +20,19 @@ static size_t place_range(struct iov_iter *iter, size_t max, unsigned long *at)
 
 	if (!len)
 		return 0;	/* there is no vector behind the last */
-	iov_iter_advance(iter, 0);	/* over empty vectors */
 	if (iter_is_ubuf(iter)) {
 		*at = (unsigned long)iter->ubuf + iter->iov_offset;
 	} else {
+		/* as iov_iter_advance() does it, but for one vector: this is called for each */
+		for (; iter->iov_offset == iter_iov(iter)->iov_len; iter->__iov++) {
+			iter->iov_offset = 0;
+			iter->nr_segs--;
+		}
 		*at = (unsigned long)iter_iov_addr(iter);
 		len = min_t(size_t, len, iter_iov_len(iter));
 	}
-	iov_iter_advance(iter, len);
+	iter->iov_offset += len;
+	iter->count -= len;
 	return len;
 }
 

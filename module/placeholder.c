@@ -60,16 +60,20 @@ static u32 placeholder_run(const struct iov_iter *iter, size_t at, u32 count, vo
 	return min_t(size_t, count, 1 + (run - LIBRA_MARKER_LEN) / LIBRA_MARKER_STEP);
 }
 
-/* Writes up to @count markers from the one at @at on: how many could be */
+/*
+ * Writes the markers from the one at @at on that lie in one piece of memory, at most
+ * *@count of them, which is how many those are then; how many could be.
+ */
 static u32 placeholder_put_steps(const struct libra_payload *payload,
 				 struct libra_marker *marker, const struct iov_iter *place,
-				 u32 at, u32 count)
+				 u32 at, u32 *count)
 {
 	void __user *to;
 
-	count = placeholder_run(place, at, count, &to);
-	if (likely(count))
-		return libra_marker_put_steps(marker, payload->id, payload->secret, at, count, to);
+	*count = placeholder_run(place, at, *count, &to);
+	if (likely(*count))
+		return libra_marker_put_steps(marker, payload->id, payload->secret, at, *count, to);
+	*count = 1;
 	libra_marker_move(marker, payload->id, payload->secret, at);
 	return placeholder_put(marker, place, at);
 }
@@ -81,8 +85,9 @@ static u32 placeholder_put_steps(const struct libra_payload *payload,
 void libra_placeholder_mark_steps(struct libra_payload *payload,
 				  const struct iov_iter *place)
 {
-	u32 step = 1, absent = 0, steps, done;
+	u32 step = 1, absent = 0, steps, count, done;
 	struct libra_marker marker;
+	bool likely_there = false;
 
 	if (payload->len < LIBRA_MARKER_STEP + LIBRA_PLACEHOLDER_MIN)
 		return;
@@ -90,13 +95,15 @@ void libra_placeholder_mark_steps(struct libra_payload *payload,
 	libra_marker_make(&marker, payload->id, payload->secret, 0);
 	pagefault_disable();
 	while (step < steps && absent < 2) {
+		count = steps - step;
 		done = 0;
-		if (!placeholder_absent(place, step * LIBRA_MARKER_STEP))
+		if (likely_there || !placeholder_absent(place, step * LIBRA_MARKER_STEP))
 			done = placeholder_put_steps(payload, &marker, place,
-						     step * LIBRA_MARKER_STEP, steps - step);
+						     step * LIBRA_MARKER_STEP, &count);
 		bitmap_set(payload->marked, step, done);
-		absent = done ? 0 : absent + 1;
-		step += done ?: 1;
+		likely_there = done == count;
+		absent = done ? !likely_there : absent + 1;
+		step += likely_there ? done : done + 1;
 	}
 	pagefault_enable();
 }

@@ -121,59 +121,73 @@ static bool policy_matches_pid(const struct libra_policy *policy)
 	return false;
 }
 
-static bool policy_matches_exe(const struct libra_policy *policy)
+/* The executable of the current process, looked up once for all policies */
+struct policy_exe {
+	bool known;
+	char *buf;
+	const char *path;	/* NULL: it has none, or there is no memory */
+};
+
+static void policy_exe_look(struct policy_exe *exe)
 {
 	static const char gone[] = " (deleted)";
 	struct mm_struct *mm = current->mm;
 	struct file *file;
-	char *buf, *path;
-	bool match = false;
+	char *path;
 	size_t len;
 
+	exe->known = true;
 	file = mm ? get_file_active(&mm->exe_file) : NULL;
 	if (!file)
-		return false;
-	buf = kmalloc(LIBRA_PATH_MAX + sizeof(gone), GFP_ATOMIC);
-	if (!buf)
+		return;
+	exe->buf = kmalloc(LIBRA_PATH_MAX + sizeof(gone), GFP_ATOMIC);
+	if (!exe->buf)
 		goto put;
-	path = d_path(&file->f_path, buf, LIBRA_PATH_MAX + sizeof(gone));
-	if (!IS_ERR(path)) {
-		/* a package upgrade must not hide the process from its policy */
-		len = strlen(path);
-		if (len >= sizeof(gone) && !strcmp(path + len - sizeof(gone) + 1, gone))
-			path[len - sizeof(gone) + 1] = '\0';
-		match = !strcmp(path, policy->exe);
-	}
-	kfree(buf);
+	path = d_path(&file->f_path, exe->buf, LIBRA_PATH_MAX + sizeof(gone));
+	if (IS_ERR(path))
+		goto put;
+	/* a package upgrade must not hide the process from its policy */
+	len = strlen(path);
+	if (len >= sizeof(gone) && !strcmp(path + len - sizeof(gone) + 1, gone))
+		path[len - sizeof(gone) + 1] = '\0';
+	exe->path = path;
 put:
 	fput(file);
-	return match;
 }
 
-static bool policy_matches(const struct libra_policy *policy)
+static bool policy_matches_exe(const struct libra_policy *policy, struct policy_exe *exe)
+{
+	if (!exe->known)
+		policy_exe_look(exe);
+	return exe->path && !strcmp(exe->path, policy->exe);
+}
+
+static bool policy_matches(const struct libra_policy *policy, struct policy_exe *exe)
 {
 	if (READ_ONCE(policy->draining))
 		return false;
 	if (policy->pid && !policy_matches_pid(policy))
 		return false;
-	return !policy->exe[0] || policy_matches_exe(policy);
+	return !policy->exe[0] || policy_matches_exe(policy, exe);
 }
 
 struct libra_policy *libra_policy_match(void)
 {
 	struct libra_policy *policy, *found = NULL;
+	struct policy_exe exe = {};
 
 	if (!READ_ONCE(policies_count))
 		return NULL;
 	rcu_read_lock();
 	list_for_each_entry_rcu(policy, &policies, node) {
-		if (policy_matches(policy) &&
+		if (policy_matches(policy, &exe) &&
 		    refcount_inc_not_zero(&policy->ref)) {
 			found = policy;
 			break;
 		}
 	}
 	rcu_read_unlock();
+	kfree(exe.buf);
 	return found;
 }
 

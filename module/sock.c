@@ -34,6 +34,8 @@ static DEFINE_SPINLOCK(socks_lock);
 static unsigned int socks_count;
 static u64 socks_order;
 static struct workqueue_struct *sock_wq;
+/* Just above a power of two, they would take twice their size from kmalloc() */
+static struct kmem_cache *sock_cache;
 
 static void sock_uncount_gate(struct libra_sock *ls)
 {
@@ -63,7 +65,7 @@ static void sock_free_work(struct work_struct *work)
 	}
 	atomic_dec(&ls->policy->sockets);
 	libra_policy_put(ls->policy);
-	kfree(ls);
+	kmem_cache_free(sock_cache, ls);
 	module_put(THIS_MODULE);
 }
 
@@ -82,7 +84,7 @@ struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
 
 	if (!try_module_get(THIS_MODULE))
 		return NULL;
-	ls = kzalloc(sizeof(*ls), gfp);
+	ls = kmem_cache_zalloc(sock_cache, gfp);
 	if (!ls) {
 		module_put(THIS_MODULE);
 		return NULL;
@@ -349,8 +351,15 @@ void libra_sock_finish(struct libra_sock *ls)
 
 int __init libra_sock_init(void)
 {
+	sock_cache = KMEM_CACHE(libra_sock, 0);
+	if (!sock_cache)
+		return -ENOMEM;
 	sock_wq = alloc_workqueue("libra_sock", 0, 0);
-	return sock_wq ? 0 : -ENOMEM;
+	if (!sock_wq) {
+		kmem_cache_destroy(sock_cache);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Every context pinned the module: what is left is the end of their work */
@@ -358,4 +367,5 @@ void libra_sock_exit(void)
 {
 	rcu_barrier();
 	destroy_workqueue(sock_wq);
+	kmem_cache_destroy(sock_cache);
 }
