@@ -120,7 +120,8 @@ int libra_cursor_gather(struct libra_sock *ls, u32 len)
 		return ret;
 	cursor_rest(&ls->tx, &rest);
 	ret = libra_gather_add(ls, &rest, len);
-	cursor_advance(ls, ret);
+	if (ret)
+		cursor_advance(ls, ret);
 	cursor_release(&ls->tx);
 	return ret;
 }

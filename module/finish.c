@@ -4,7 +4,7 @@
  * and a message that would look whole but is not resets the connection.
  */
 #include <linux/skbuff.h>
-#include <net/sock.h>
+#include <net/tcp.h>
 
 #include "cursor.h"
 #include "domain.h"
@@ -12,36 +12,50 @@
 #include "gather.h"
 #include "guard.h"
 #include "payload.h"
+#include "send.h"
 #include "sock.h"
 
 /*
  * What waits goes out without waiting for room: the application will not come
- * again for it, so it may go over the buffer's limit.
+ * again for it, so it may go over all limits; nor is an error told here that the
+ * connection outlives. The socket may live on, detached, with what it had before.
  */
-static void finish_make_room(struct libra_sock *ls, u32 len)
+static int finish_flush(struct libra_sock *ls, u32 len,
+			int (*flush)(struct libra_sock *ls, int flags))
 {
 	struct sock *sk = ls->sk;
+	struct tcp_sock *tp = tcp_sk(sk);
+	u32 packets = len / max(READ_ONCE(tp->mss_cache), 1U) + 2;
+	int room, err, ret;
+	u32 lowat;
 
-	lock_sock(sk);
-	WRITE_ONCE(sk->sk_sndbuf, max_t(int, sk->sk_sndbuf, READ_ONCE(sk->sk_wmem_queued) +
-					SKB_TRUESIZE(len)));
-	release_sock(sk);
+	libra_send_begin(ls);
+	lowat = tp->notsent_lowat;
+	room = sk->sk_sndbuf;
+	err = sk->sk_err;
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) + len +
+					packets * SKB_TRUESIZE(MAX_TCP_HEADER)));
+	WRITE_ONCE(tp->notsent_lowat, UINT_MAX);
+	sk->sk_err = 0;
+	ret = flush(ls, 0);
+	WRITE_ONCE(sk->sk_sndbuf, room);
+	WRITE_ONCE(tp->notsent_lowat, lowat);
+	if (err && !sk->sk_err)
+		sk->sk_err = err;
+	libra_send_end(ls);
+	return ret;
 }
 
 static int finish_gathered(struct libra_sock *ls)
 {
 	u32 len = libra_gather_len(ls);
 
-	if (!len)
-		return 0;
-	finish_make_room(ls, len);
-	return libra_gather_flush(ls, 0);
+	return len ? finish_flush(ls, len, libra_gather_flush) : 0;
 }
 
 static int finish_held(struct libra_sock *ls)
 {
-	finish_make_room(ls, LIBRA_HELD_MAX);
-	return libra_held_flush(ls, 0);
+	return finish_flush(ls, LIBRA_HELD_MAX, libra_held_flush);
 }
 
 /* Does the message end in the middle of a placeholder, looking whole? */

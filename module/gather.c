@@ -60,8 +60,10 @@ static void gather_sent(struct libra_gather *gather, u32 len)
 	WRITE_ONCE(gather->len, gather->len - len);
 	while (len && len >= seg->bv_len)
 		len -= seg++->bv_len;
-	seg->bv_offset += len;
-	seg->bv_len -= len;
+	if (len) {
+		seg->bv_offset += len;
+		seg->bv_len -= len;
+	}
 	gather_drop(gather, seg - gather->segs);
 }
 
@@ -77,6 +79,9 @@ static int gather_flush(struct libra_gather *gather, u32 len, int flags)
 		if (ret <= 0)
 			return ret ?: -EAGAIN;
 		gather_sent(gather, ret);
+		/* what went wrong meanwhile is for the application to learn, and told once */
+		if (ret < len && libra_send_broken(gather->ls->sk))
+			return -EAGAIN;
 	}
 	return 0;
 }
@@ -94,7 +99,7 @@ int libra_gather_flush(struct libra_sock *ls, int flags)
 	return gather_flush(gather, gather->len, flags);
 }
 
-/* Those that fill packets go; what is wrong the next part will learn */
+/* Those that fill packets go, as far as there is room */
 static void gather_flush_whole(struct libra_gather *gather)
 {
 	const struct tcp_sock *tp = tcp_sk(gather->ls->sk);
@@ -125,7 +130,6 @@ static void gather_timer(struct work_struct *work)
 						   struct libra_gather, timer);
 	struct libra_sock *ls = gather->ls;
 	struct sock *sk = ls->sk;
-	int ret;
 
 	/* whoever sends just now may add to it */
 	if (!mutex_trylock(&ls->tx.lock)) {
@@ -133,11 +137,13 @@ static void gather_timer(struct work_struct *work)
 		return;
 	}
 	gather->armed = false;
-	if (gather->len) {
-		ret = libra_send_unasked(ls, libra_gather_flush);
-		if (ret == -EAGAIN)
-			gather_arm(gather, sk_stream_memory_free(sk) ? GATHER_JIFFIES : HZ / 10);
-	}
+	if (gather->len)
+		libra_send_unasked(ls, libra_gather_flush);
+	/* TCP lets go what nobody will hear any more */
+	if (READ_ONCE(sk->sk_state) == TCP_CLOSE || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
+		gather_drop_all(gather);
+	if (gather->len)
+		gather_arm(gather, sk_stream_memory_free(sk) ? GATHER_JIFFIES : HZ / 10);
 	mutex_unlock(&ls->tx.lock);
 	sock_put(sk);
 	libra_sock_put(ls);
@@ -156,7 +162,8 @@ static struct libra_gather *gather_new(struct libra_sock *ls)
 	gather->armed = false;
 	gather->len = 0;
 	gather->nr_segs = 0;
-	ls->tx.gather = gather;
+	/* pairs with libra_gather_len(): all of it is there first */
+	smp_store_release(&ls->tx.gather, gather);
 	return gather;
 }
 
@@ -185,16 +192,23 @@ static bool gather_seg(struct libra_gather *gather, struct page *page, u32 offse
 	return true;
 }
 
-bool libra_gather_may(const struct libra_sock *ls, u32 len, u64 left)
+/* All of what waits and @len bytes more could go to TCP now, and nothing is wrong */
+static bool gather_fits(const struct libra_sock *ls, u32 len)
 {
 	const struct sock *sk = ls->sk;
 
+	return (1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) &&
+	       !libra_send_broken(sk) && sk_stream_memory_free(sk) &&
+	       sk_stream_wspace(sk) >= (int)(libra_gather_len(ls) + len);
+}
+
+bool libra_gather_may(const struct libra_sock *ls, u32 len, u64 left)
+{
 	/* two that make no packet together gain nothing, but for the end of a body */
 	if (len > GATHER_PACKET / 2 && left > GATHER_MAX - libra_gather_len(ls))
 		return false;
-	return !READ_ONCE(tcp_sk(sk)->packets_out) && !ls->tx.held.finished &&
-	       (1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) &&
-	       !libra_send_broken(sk) && sk_stream_memory_free(sk);
+	return !READ_ONCE(tcp_sk(ls->sk)->packets_out) && !ls->tx.held.finished &&
+	       gather_fits(ls, len);
 }
 
 /* As many of the next @len bytes of @part as there is room for */
@@ -215,10 +229,11 @@ static u32 gather_take(struct libra_gather *gather, const struct iov_iter *part,
 
 u32 libra_gather_add(struct libra_sock *ls, const struct iov_iter *part, u32 len)
 {
-	struct libra_gather *gather = ls->tx.gather ?: gather_new(ls);
+	struct libra_gather *gather;
 	u32 done;
 
 	lockdep_assert_held(&ls->tx.lock);
+	gather = ls->tx.gather ?: gather_new(ls);
 	if (!gather)
 		return 0;
 	done = gather_take(gather, part, len);
@@ -237,7 +252,7 @@ int libra_gather_send(struct libra_sock *ls, const struct iov_iter *part, u32 le
 
 	if (!libra_gather_len(ls))
 		return libra_send_pages(ls, part, len, flags);
-	if (!sk_stream_memory_free(ls->sk)) {
+	if (flags & MSG_EOR || !gather_fits(ls, len)) {
 		ret = libra_gather_flush(ls, flags | MSG_MORE);
 		return ret ?: libra_send_pages(ls, part, len, flags);
 	}
@@ -245,13 +260,14 @@ int libra_gather_send(struct libra_sock *ls, const struct iov_iter *part, u32 le
 	ret = libra_gather_flush(ls, n < len ? flags | MSG_MORE : flags);
 	if (ret)
 		gather_arm(ls->tx.gather, GATHER_JIFFIES);
-	/* what was added is taken; what is wrong the next part will learn */
+	/* what was added is taken */
 	return n ?: ret;
 }
 
 u32 libra_gather_len(const struct libra_sock *ls)
 {
-	const struct libra_gather *gather = READ_ONCE(ls->tx.gather);
+	/* pairs with gather_new() */
+	const struct libra_gather *gather = smp_load_acquire(&ls->tx.gather);
 
 	return gather ? READ_ONCE(gather->len) : 0;
 }

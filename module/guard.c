@@ -49,16 +49,24 @@ static void guard_take_over(struct libra_tx *tx)
 	libra_stream_free(stream);
 }
 
-/* And what was held for the same reason; 0 when all of it is gone */
+/*
+ * What waits, and what was held for the same reason: 0 when all of it is gone. With
+ * the socket locked, so that it cannot be for another connection meanwhile.
+ */
 static int guard_flush(struct libra_sock *ls)
 {
 	struct libra_held *held = &ls->tx.held;
 	u32 len = held->len;
 	int ret;
 
-	ret = libra_held_flush(ls, 0);
-	if (!ret)
-		libra_tail_search(&ls->tx.stream.tail, held->bytes, len);
+	libra_send_begin(ls);
+	ret = libra_gather_flush(ls, 0);
+	if (!ret && held->state == LIBRA_HELD_RAW) {
+		ret = libra_held_flush(ls, 0);
+		if (!ret)
+			libra_tail_search(&ls->tx.stream.tail, held->bytes, len);
+	}
+	libra_send_end(ls);
 	return ret;
 }
 
@@ -89,9 +97,7 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo)
 			ret = libra_sock_kill(ls, LIBRA_RESET_MISMATCH);
 		else if (held->state == LIBRA_HELD_WAIT)
 			held->state = LIBRA_HELD_RAW;
-		if (!ret)
-			ret = libra_gather_flush(ls, 0);
-		if (!ret && held->state == LIBRA_HELD_RAW)
+		if (!ret && (libra_gather_len(ls) || held->state == LIBRA_HELD_RAW))
 			ret = guard_flush(ls);
 		mutex_unlock(&ls->tx.lock);
 	} while (ret == -EAGAIN && *timeo);

@@ -22,6 +22,7 @@
 #include "gather.h"
 #include "overlay.h"
 #include "rx.h"
+#include "send.h"
 #include "sock.h"
 #include "tx.h"
 
@@ -149,8 +150,12 @@ static int overlay_setsockopt(struct sock *sk, int level, int optname,
 		return libra_past(libra_lower_prot(sk)->setsockopt(sk, level, optname, optval,
 								   optlen));
 	/* checkpoint and restore moves bytes past the parser */
-	if (level == SOL_TCP && optname == TCP_REPAIR)
+	if (level == SOL_TCP && optname == TCP_REPAIR) {
 		libra_sock_opaque(ls, LIBRA_REASON_API);
+		mutex_lock(&ls->tx.lock);
+		libra_send_unasked(ls, libra_gather_flush);
+		mutex_unlock(&ls->tx.lock);
+	}
 	err = ls->overlay->lower->setsockopt(sk, level, optname, optval, optlen);
 	libra_sock_put(ls);
 	return err;
@@ -176,13 +181,17 @@ static int overlay_getsockopt(struct sock *sk, int level, int optname,
 static int overlay_ioctl(struct sock *sk, int cmd, int *arg)
 {
 	struct libra_sock *ls = libra_sock_enter(sk);
+	u32 waiting;
 	int err;
 
 	if (!ls)
 		return libra_past(libra_lower_prot(sk)->ioctl(sk, cmd, arg));
+	/* first: what leaves meanwhile is counted twice rather than not at all */
+	waiting = libra_gather_len(ls) + libra_held_len(&ls->tx.held);
+	smp_rmb();
 	err = ls->overlay->lower->ioctl(sk, cmd, arg);
 	if (!err && (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD))
-		*arg += libra_gather_len(ls) + libra_held_len(&ls->tx.held);
+		*arg += waiting;
 	libra_sock_put(ls);
 	return err;
 }

@@ -160,12 +160,15 @@ int libra_send_unasked(struct libra_sock *ls, int (*flush)(struct libra_sock *ls
 	struct sock *sk = ls->sk;
 	int ret;
 
+	/* whoever has it may sleep in user memory, and others wait for this worker */
+	if (sock_owned_by_user_nocheck(sk))
+		return -EAGAIN;
 	libra_send_begin(ls);
 	if (READ_ONCE(sk->sk_state) == TCP_CLOSE ||
 	    READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
 		ret = 0;
-	else if (READ_ONCE(sk->sk_err))
-		ret = -EAGAIN;	/* one that the connection outlives */
+	else if (READ_ONCE(sk->sk_err) || tcp_sk(sk)->repair)
+		ret = -EAGAIN;	/* an error that the connection outlives */
 	else
 		ret = flush(ls, 0);
 	libra_send_end(ls);

@@ -62,7 +62,8 @@ int libra_send_wait(struct sock *sk, long *timeo, bool stuck);
 void libra_send_starved(struct sock *sk);
 /*
  * What a write that has returned left waiting, by @flush: its 0 or error, -EAGAIN
- * as long as an error waits for the application's next call. With tx.lock.
+ * as long as somebody has the socket locked, or an error waits for the application's
+ * next call. With tx.lock.
  */
 int libra_send_unasked(struct libra_sock *ls, int (*flush)(struct libra_sock *ls, int flags));
 /* Lets go what MSG_MORE kept back for a part that does not come; locks the socket */

@@ -323,6 +323,26 @@ TEST_CASE("A part of a body that waits for the next one leaves before the end", 
     }
 }
 
+TEST_CASE("A reset that comes while a part of a body waits is told to who writes next", "[doors]") {
+    // in some rounds the part has left by then
+    for (int round = 0; round < 4; ++round) {
+        same_as_plain([](Scene& scene) {
+            Wire& wire = scene.arm();
+            scene.send(request(60'000) + body(0, 60'000));
+            scene.ask({"recv 100000", "answer 60000 20000"});
+            CHECK(eventually([&] {
+                int arrived = 0;
+                ::ioctl(wire.fd(), FIONREAD, &arrived);
+                return arrived == 42 + 20'000;
+            }));
+            scene.ask({"slice 20000 1000"});
+            wire.reset();
+            scene.wait_for_reset();
+            scene.ask({"slice 21000 1000", "slice 22000 1000", "recv 10"});
+        });
+    }
+}
+
 TEST_CASE("SIOCOUTQ counts what waits, as plain TCP counts what is not acknowledged", "[doors]") {
     for (const bool attached : {false, true}) {
         Scene scene(attached);
