@@ -80,7 +80,10 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	if (!share)
 		return false;
 	payload = libra_payload_new(call->domain);
-	reason = payload ? libra_place_prepare(payload, call->to, share) : LIBRA_REASON_NOMEM;
+	if (payload)
+		reason = libra_place_prepare(payload, call->to, share);
+	else	/* the gate may have closed since it was asked, and is asked for good there */
+		reason = libra_domain_gate(call->domain) ? LIBRA_REASON_GATE : LIBRA_REASON_NOMEM;
 	if (reason) {
 		if (payload)
 			elide_forget(payload);
