@@ -188,7 +188,7 @@ static int overlay_ioctl(struct sock *sk, int cmd, int *arg)
 		return libra_past(libra_lower_prot(sk)->ioctl(sk, cmd, arg));
 	/* first: what leaves meanwhile is counted twice rather than not at all */
 	waiting = libra_gather_len(ls) + libra_held_len(&ls->tx.held);
-	smp_rmb();
+	smp_rmb();	/* TCP has it before it is taken off here, see gather_flush() */
 	err = ls->overlay->lower->ioctl(sk, cmd, arg);
 	if (!err && (cmd == SIOCOUTQ || cmd == SIOCOUTQNSD))
 		*arg += waiting;
