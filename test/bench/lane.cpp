@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "client.hpp"
+#include "counter.hpp"
 #include "crowd.hpp"
 
 namespace bench {
@@ -141,28 +142,64 @@ void Lane::ask(std::size_t connection, const Shape& shape, int requests) {
     }
 }
 
-Sample Lane::run(const Shape& shape, int requests) {
+int Lane::prepare(const Shape& shape, int requests) {
     while (requesters_.size() < static_cast<std::size_t>(shape.connections)) {
         requesters_.emplace_back(net_.client(), net_.proxy_address(), Proxy::port);
     }
-    const int rounds = std::max(1, requests / shape.connections);
-    const auto each = [&](std::uint64_t all) {
-        return all / static_cast<std::uint64_t>(rounds * shape.connections);
+    return std::max(1, requests / shape.connections);
+}
+
+void Lane::ask_all(const Shape& shape, int rounds) {
+    if (shape.connections == 1) {
+        return ask(0, shape, rounds);
+    }
+    Faults faults;
+    in_threads(shape.connections, faults,
+               [&](int i) { ask(static_cast<std::size_t>(i), shape, rounds); });
+    if (const std::string wrong = faults.text(); !wrong.empty()) {
+        throw std::runtime_error(wrong);
+    }
+}
+
+Sample Lane::run(const Shape& shape, int requests) {
+    const int rounds = prepare(shape, requests);
+    const auto all =
+        static_cast<std::uint64_t>(rounds) * static_cast<std::uint64_t>(shape.connections);
+    const Spent work = measure([&] { ask_all(shape, rounds); });
+    return {work.proxy / all, work.guest / all};
+}
+
+Counts Lane::count(const Shape& shape, int requests) {
+    const int rounds = prepare(shape, requests);
+    const auto all =
+        static_cast<std::uint64_t>(rounds) * static_cast<std::uint64_t>(shape.connections);
+    const auto each = [all](std::uint64_t sum) {
+        return static_cast<double>(sum) / static_cast<double>(all);
     };
-    const Figures figures_before = libra_module::figures();
-    const Spent work = measure([&] {
-        if (shape.connections == 1) {
-            return ask(0, shape, rounds);
+    ask_all(shape, 1); // the proxy's connections to the origin are there
+    ::usleep(pause);
+    const Counter calls(system_calls(), processes());
+    const PerThread switches = switches_of(processes());
+    const Figures figures = libra_module::figures();
+    ask_all(shape, rounds);
+    ::usleep(pause);
+    Counts counts;
+    counts.syscalls = each(calls.read());
+    counts.context_switches = each(growth(switches_of(processes()), switches));
+    counts.copied_bytes = (libra_module::figures() - figures).copied() / all;
+    counts.retained_peak = retained_peak();
+    return counts;
+}
+
+std::uint64_t Lane::retained_peak() const {
+    const std::vector<pid_t> mine = processes();
+    std::uint64_t peak = 0;
+    for (const ::libra::Domain& domain : libra_module::client().domains()) {
+        if (std::find(mine.begin(), mine.end(), static_cast<pid_t>(domain.pid)) != mine.end()) {
+            peak += domain.peak;
         }
-        Faults faults;
-        in_threads(shape.connections, faults,
-                   [&](int i) { ask(static_cast<std::size_t>(i), shape, rounds); });
-        if (const std::string wrong = faults.text(); !wrong.empty()) {
-            throw std::runtime_error(wrong);
-        }
-    });
-    const Figures figures = libra_module::figures() - figures_before;
-    return {each(work.proxy), each(work.guest), each(figures.copied())};
+    }
+    return peak;
 }
 
 Spent Lane::measure(const std::function<void()>& work) const {

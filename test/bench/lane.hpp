@@ -41,7 +41,15 @@ std::vector<Contender> contenders();
 struct Sample {
     std::uint64_t proxy_instructions = 0;
     std::uint64_t guest_instructions = 0;
+};
+
+/// What else of one request is counted, in a run of its own: counting costs instructions.
+struct Counts {
     std::uint64_t copied_bytes = 0; ///< in and out, that the module counted
+    double syscalls = 0;            ///< of the proxy
+    double context_switches = 0;    ///< of the proxy's threads, voluntary and not
+    /// Bytes that Libra pinned at most for the proxy since that started, not for one request.
+    std::uint64_t retained_peak = 0;
 };
 
 /// Libra's part: none at all, counting what is copied, or at work.
@@ -62,6 +70,7 @@ public:
     const std::string& path() const { return path_; }
     /// So many requests, the same number over each connection.
     Sample run(const Shape& shape, int requests);
+    Counts count(const Shape& shape, int requests);
     /// What `work` costs, which asks over connections of its own.
     Spent measure(const std::function<void()>& work) const;
     /// Connections of the client's, for others than run().
@@ -73,6 +82,10 @@ private:
     void attach(Attached attached);
     void compare(const Contender& who, std::uint64_t size);
     void ask(std::size_t connection, const Shape& shape, int requests);
+    /// Connects as often as the shape needs it; requests for each connection.
+    int prepare(const Shape& shape, int requests);
+    void ask_all(const Shape& shape, int rounds);
+    std::uint64_t retained_peak() const;
     std::vector<pid_t> processes() const;
 
     Kind kind_;

@@ -83,11 +83,12 @@ private:
                                          : Attached::observe;
     }
 
-    /// Makes a row for each shape, with the bytes that are copied: a pass of its own, in mode
-    /// observe, since counting costs instructions.
+    /// Makes a row for each shape, with what is counted: a pass of its own, the paths without
+    /// Libra in mode observe, since counting costs instructions.
     void count(const Contender& who, const std::string& path) {
-        Lane lane(who, path, counting(who, path), plan_.sizes);
         for (const Shape& shape : shapes_of(who, plan_)) {
+            // A proxy for each: what it retained at most is known since its start.
+            Lane lane(who, path, counting(who, path), {shape.body_bytes});
             Row row;
             row.proxy = who.name;
             row.path = path;
@@ -95,12 +96,12 @@ private:
             row.method = shape.method;
             row.connections = shape.connections;
             row.body_bytes = shape.body_bytes;
-            row.copied_bytes = lane.run(shape, 8).copied_bytes;
+            row.set(lane.count(shape, 8));
             rows_.push_back(row);
+            lane.stop();
+            check_nothing_left();
         }
-        lane.stop();
-        check_nothing_left();
-        say(fmt::format("{}, {}: copies are counted", who.name, path));
+        say(fmt::format("{}, {}: copies, calls and switches are counted", who.name, path));
     }
 
     /// The row of this shape and path, behind `first`.
@@ -127,10 +128,7 @@ private:
                 }
             }
             for (std::size_t i = 0; i < lanes.size(); ++i) {
-                Row& row = row_of(shape, lanes[i]->path(), first);
-                const std::uint64_t copied = row.copied_bytes;
-                summarise(samples[i], row);
-                row.copied_bytes = copied;
+                summarise(samples[i], row_of(shape, lanes[i]->path(), first));
             }
             say(fmt::format("{}, {} of {} bytes, {} at once: {} runs", who.name, shape.method,
                             shape.body_bytes, shape.connections, plan_.runs));

@@ -51,28 +51,57 @@ std::uint64_t whole_guest() {
     return sum;
 }
 
+std::filesystem::path directory_of(pid_t thread) {
+    return fmt::format("/proc/{}", thread);
+}
+
 } // namespace
 
-Spent operator-(const Work& later, const Work& earlier) {
-    Spent spent;
-    spent.guest = later.guest - earlier.guest;
-    for (const auto& [thread, ran] : later.threads) {
-        const auto before = earlier.threads.find(thread);
-        spent.proxy += ran - (before == earlier.threads.end() ? 0 : before->second);
+std::uint64_t growth(const PerThread& later, const PerThread& earlier) {
+    std::uint64_t sum = 0;
+    for (const auto& [thread, value] : later) {
+        const auto before = earlier.find(thread);
+        sum += value - (before == earlier.end() ? 0 : before->second);
     }
-    return spent;
+    return sum;
+}
+
+Spent operator-(const Work& later, const Work& earlier) {
+    return {growth(later.threads, earlier.threads), later.guest - earlier.guest};
 }
 
 Work work_of(const std::vector<pid_t>& processes) {
     Work work;
     work.guest = whole_guest();
-    for (const pid_t process : processes) {
-        const auto threads = fmt::format("/proc/{}/task", process);
-        for (const auto& thread : std::filesystem::directory_iterator(threads)) {
-            work.threads[std::stoi(thread.path().filename())] = ran(thread.path() / "schedstat");
-        }
+    for (const pid_t thread : threads_of(processes)) {
+        work.threads[thread] = ran(directory_of(thread) / "schedstat");
     }
     return work;
+}
+
+PerThread switches_of(const std::vector<pid_t>& processes) {
+    PerThread switches;
+    for (const pid_t thread : threads_of(processes)) {
+        std::ifstream in(directory_of(thread) / "status");
+        for (std::string line; std::getline(in, line);) {
+            // voluntary_ctxt_switches and nonvoluntary_ctxt_switches
+            if (const auto at = line.find("voluntary_ctxt_switches:"); at != std::string::npos) {
+                switches[thread] += std::stoull(line.substr(line.find(':') + 1));
+            }
+        }
+    }
+    return switches;
+}
+
+std::vector<pid_t> threads_of(const std::vector<pid_t>& processes) {
+    std::vector<pid_t> threads;
+    for (const pid_t process : processes) {
+        for (const auto& thread :
+             std::filesystem::directory_iterator(directory_of(process) / "task")) {
+            threads.push_back(std::stoi(thread.path().filename()));
+        }
+    }
+    return threads;
 }
 
 std::vector<pid_t> kworkers() {

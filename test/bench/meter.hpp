@@ -11,10 +11,17 @@
 
 namespace bench {
 
+/// Something that is counted for each thread.
+using PerThread = std::map<pid_t, std::uint64_t>;
+
+/// In all threads together. One that began meanwhile counts from its beginning, one that ended
+/// does not count.
+std::uint64_t growth(const PerThread& later, const PerThread& earlier);
+
 /// All since boot, in nanoseconds of guest time.
 struct Work {
-    std::map<pid_t, std::uint64_t> threads; ///< of the proxy
-    std::uint64_t guest = 0;                ///< in all threads
+    PerThread threads;       ///< of the proxy
+    std::uint64_t guest = 0; ///< in all threads
 };
 
 /// What was done between two looks.
@@ -24,13 +31,17 @@ struct Spent {
     std::uint64_t guest = 0; ///< in all threads
 };
 
-/// A thread that began meanwhile counts from its beginning, one that ended does not count.
 Spent operator-(const Work& later, const Work& earlier);
 
 /// The work so far of these processes, and of the whole guest. Source: schedstat of /proc, which
 /// counts a thread when it goes to sleep: the processes must be idle. Throws when a file is
 /// missing.
 Work work_of(const std::vector<pid_t>& processes);
+
+/// How often their threads gave the processor away, of their own will or not.
+PerThread switches_of(const std::vector<pid_t>& processes);
+
+std::vector<pid_t> threads_of(const std::vector<pid_t>& processes);
 
 /// The kernel's threads that do the work which was put off to them, anyone's.
 std::vector<pid_t> kworkers();

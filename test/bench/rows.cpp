@@ -11,9 +11,10 @@
 
 namespace bench {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Row, proxy, path, cpu, method, connections, body_bytes,
-                                   proxy_instructions, guest_instructions, copied_bytes, spread,
-                                   runs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Row, proxy, path, cpu, method, connections,
+                                                body_bytes, proxy_instructions, guest_instructions,
+                                                copied_bytes, syscalls, context_switches,
+                                                retained_peak, spread, runs)
 
 namespace {
 
@@ -52,15 +53,28 @@ std::string ratio(std::uint64_t of, std::uint64_t to) {
     return to == 0 ? "-" : fmt::format("{:.2f}", static_cast<double>(of) / static_cast<double>(to));
 }
 
-/// A line for all paths of a cell; empty unless `row` is the first of them.
-std::string line(const std::vector<Row>& rows, const Row& row) {
-    const Row* copy = find(rows, row, "copy");
-    const Row* libra = find(rows, row, "libra");
-    const Row* splice = find(rows, row, "splice");
-    const Row* first = copy != nullptr ? copy : libra != nullptr ? libra : splice;
-    if (first != &row) {
-        return {};
-    }
+/// All paths of a cell.
+struct Cell {
+    const Row* copy;
+    const Row* libra;
+    const Row* splice;
+
+    Cell(const std::vector<Row>& rows, const Row& like)
+        : copy(find(rows, like, "copy"))
+        , libra(find(rows, like, "libra"))
+        , splice(find(rows, like, "splice")) {}
+
+    const Row* first() const { return copy != nullptr ? copy : libra != nullptr ? libra : splice; }
+};
+
+std::string name_of(const Row& row) {
+    return fmt::format("{:17} {:6} {:>4} {:>5}", row.proxy, row.method, row.connections,
+                       size_of(row.body_bytes));
+}
+
+/// What was measured.
+std::string line(const Row& row, const Cell& cell) {
+    const auto [copy, libra, splice] = cell;
     const auto both = [](const Row* one) {
         return one == nullptr
                    ? "-"
@@ -75,12 +89,32 @@ std::string line(const std::vector<Row>& rows, const Row& row) {
     for (const Row* each : {copy, libra, splice}) {
         spread = std::max(spread, each == nullptr ? 0 : each->spread);
     }
-    return fmt::format("{:17} {:6} {:>4} {:>5}  {:>17} {:>17} {:>17}  {:>11}  {:5.1f} %\n",
-                       row.proxy, row.method, row.connections, size_of(row.body_bytes), both(copy),
+    return fmt::format("{}  {:>17} {:>17} {:>17}  {:>11}  {:5.1f} %\n", name_of(row), both(copy),
                        both(libra), both(splice), gains, spread * 100);
 }
 
+/// What was counted.
+std::string counted(const Row& row, const Cell& cell) {
+    const auto all = [](const Row* one) {
+        return one == nullptr ? "-"
+                              : fmt::format("{:.1f}/{:.1f}/{:.1f}",
+                                            static_cast<double>(one->copied_bytes) / 1024,
+                                            one->syscalls, one->context_switches);
+    };
+    return fmt::format("{}  {:>19} {:>19} {:>19}  {:>9}\n", name_of(row), all(cell.copy),
+                       all(cell.libra), all(cell.splice),
+                       cell.libra == nullptr ? "-"
+                                             : fmt::format("{}K", cell.libra->retained_peak >> 10));
+}
+
 } // namespace
+
+void Row::set(const Counts& counts) {
+    copied_bytes = counts.copied_bytes;
+    syscalls = counts.syscalls;
+    context_switches = counts.context_switches;
+    retained_peak = counts.retained_peak;
+}
 
 void summarise(std::vector<Sample> samples, Row& row) {
     const auto proxy = [](const Sample& sample) { return sample.proxy_instructions; };
@@ -88,7 +122,6 @@ void summarise(std::vector<Sample> samples, Row& row) {
     row.proxy_instructions = median(samples, proxy);
     row.guest_instructions =
         median(samples, [](const Sample& sample) { return sample.guest_instructions; });
-    row.copied_bytes = median(samples, [](const Sample& sample) { return sample.copied_bytes; });
     const auto [least, most] = std::minmax_element(
         samples.begin(), samples.end(),
         [proxy](const Sample& one, const Sample& other) { return proxy(one) < proxy(other); });
@@ -143,16 +176,23 @@ std::string table(const std::vector<Row>& rows) {
         cpus.insert(row.cpu);
     }
     for (const std::string& cpu : cpus) {
-        text +=
-            fmt::format("{}: thousands of instructions a request, the proxy's own/the whole "
-                        "guest's\n{:17} {:6} {:>4} {:>5}  {:>17} {:>17} {:>17}  {:>11}  {:>7}\n",
-                        cpu, "proxy", "method", "conn", "body", "copy", "libra", "splice",
-                        "copy/libra", "spread");
+        const auto names = fmt::format("{:17} {:6} {:>4} {:>5}", "proxy", "method", "conn", "body");
+        std::string measured = fmt::format(
+            "{}: thousands of instructions a request, the proxy's own/the whole guest's\n"
+            "{}  {:>17} {:>17} {:>17}  {:>11}  {:>7}\n",
+            cpu, names, "copy", "libra", "splice", "copy/libra", "spread");
+        std::string counts = fmt::format(
+            "{}: of the proxy for a request, KB copied/system calls/context switches; and what it "
+            "retained at most\n{}  {:>19} {:>19} {:>19}  {:>9}\n",
+            cpu, names, "copy", "libra", "splice", "retained");
         for (const Row& row : rows) {
-            if (row.cpu == cpu) {
-                text += line(rows, row);
+            const Cell cell(rows, row);
+            if (row.cpu == cpu && cell.first() == &row) {
+                measured += line(row, cell);
+                counts += counted(row, cell);
             }
         }
+        text += measured + counts;
     }
     return text;
 }

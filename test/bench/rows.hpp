@@ -10,7 +10,7 @@
 
 namespace bench {
 
-/// One cell. Its figures are medians over the runs.
+/// One cell. Instructions are medians over the runs; all else is counted once.
 struct Row {
     std::string proxy;
     std::string path; ///< copy, libra or splice
@@ -21,15 +21,20 @@ struct Row {
     std::uint64_t proxy_instructions = 0; ///< of a request
     std::uint64_t guest_instructions = 0; ///< of a request
     std::uint64_t copied_bytes = 0;       ///< of a request, in and out
+    double syscalls = 0;                  ///< of a request, the proxy's
+    double context_switches = 0;          ///< of a request, the proxy's
+    std::uint64_t retained_peak = 0;      ///< bytes that Libra pinned at most for the proxy
     double spread = 0;                    ///< of proxy_instructions: (largest - smallest) / median
     int runs = 0;
+
+    void set(const Counts& counts);
 };
 
 /// The medians and the spread of `samples`, which must not be empty.
 void summarise(std::vector<Sample> samples, Row& row);
 
 std::string to_json(const std::vector<Row>& rows);
-/// Throws std::runtime_error when the text is not such a list.
+/// Throws std::runtime_error when the text is not such a list. Older ones lack what was counted.
 std::vector<Row> from_json(const std::string& text);
 
 /// What became of a cell that was kept.
@@ -43,7 +48,8 @@ struct Verdict {
 /// A row that was not measured is wrong.
 std::vector<Verdict> judge(const std::vector<Row>& kept, const std::vector<Row>& rows);
 
-/// A table for each cpu: a line a proxy and size, the paths side by side.
+/// Two tables for each cpu, what was measured and what was counted: a line a proxy and size, the
+/// paths side by side.
 std::string table(const std::vector<Row>& rows);
 
 } // namespace bench
