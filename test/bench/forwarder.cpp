@@ -7,15 +7,19 @@
 #include <array>
 #include <climits>
 #include <functional>
+#include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <sys/socket.h>
 
 #include <fmt/format.h>
 
+#include "hoard.hpp"
 #include "sockmap.hpp"
 #include "wire.hpp"
 
@@ -84,12 +88,40 @@ void serve(int client, int upstream) {
     }
 }
 
+/// The same by read(2) and write(2), as a proxy does that copies.
+void relay(int client, int upstream) {
+    std::vector<char> buffer(std::size_t{256} << 10);
+    const auto move = [&](int from, int to) {
+        const ssize_t got = ::recv(from, buffer.data(), buffer.size(), 0);
+        for (ssize_t sent = 0; sent < got;) {
+            const ssize_t put = ::send(to, buffer.data() + sent,
+                                       static_cast<std::size_t>(got - sent), MSG_NOSIGNAL);
+            if (put <= 0) {
+                return false;
+            }
+            sent += put;
+        }
+        return got > 0;
+    };
+    for (;;) {
+        std::array<pollfd, 2> both{{{client, POLLIN, 0}, {upstream, POLLIN, 0}}};
+        check(::poll(both.data(), both.size(), -1), "poll");
+        if ((both[0].revents != 0 && !move(client, upstream)) ||
+            (both[1].revents != 0 && !move(upstream, client))) {
+            return;
+        }
+    }
+}
+
 /// Forwards between a client and an upstream until one of them ends.
 using Serve = std::function<void(int client, int upstream)>;
 
 Serve serving(const std::string& how) {
     if (how == "splice") {
         return serve;
+    }
+    if (how == "relay") {
+        return relay;
     }
     if (how == "sockmap") {
         return [map = std::make_shared<Sockmap>()](int client, int upstream) {
@@ -99,6 +131,25 @@ Serve serving(const std::string& how) {
     throw std::invalid_argument("there is no way to forward called " + how);
 }
 
+/// Hoards as each line of the standard input says: so many pieces of files with so many bytes.
+void obey(const guest::Namespace& ns, const std::string& address, std::uint16_t port) {
+    int pieces = 0;
+    std::uint64_t file_bytes = 0;
+    std::optional<Hoard> hoard;
+    while (std::cin >> pieces >> file_bytes) {
+        if (!hoard) {
+            hoard.emplace(ns, address, port, file_bytes);
+        }
+        try {
+            hoard->grow(pieces);
+            fmt::print("done\n");
+        } catch (const std::exception& error) {
+            fmt::print("{}\n", error.what());
+        }
+        std::fflush(stdout);
+    }
+}
+
 } // namespace
 
 int forward(const std::vector<std::string>& arguments) {
@@ -106,12 +157,16 @@ int forward(const std::vector<std::string>& arguments) {
     const Serve join = serving(arguments.at(0));
     const Fd listener =
         guest::listen_on(ns, static_cast<std::uint16_t>(std::stoi(arguments.at(1))));
+    const auto port = static_cast<std::uint16_t>(std::stoi(arguments.at(3)));
     fmt::print("ready\n");
     std::fflush(stdout);
+    std::jthread hoarding;
+    if (arguments.at(0) == "relay") {
+        hoarding = std::jthread([&] { obey(ns, arguments.at(2), port); });
+    }
     for (;;) {
         Fd client(check(::accept(listener.get(), nullptr, nullptr), "accept"));
-        Fd upstream = guest::connect_to(ns, arguments.at(2),
-                                        static_cast<std::uint16_t>(std::stoi(arguments.at(3))));
+        Fd upstream = guest::connect_to(ns, arguments.at(2), port);
         std::thread([&join, client = std::move(client), upstream = std::move(upstream)] {
             join(client.get(), upstream.get());
         }).detach();

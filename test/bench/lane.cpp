@@ -69,14 +69,16 @@ void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) 
         files_.emplace(net_.proxy(), sizes, Proxy::port);
         return;
     }
-    if (who.kind == Kind::splicer || who.kind == Kind::sockmap) {
+    if (who.kind != Kind::proxy) {
+        const char* how = who.kind == Kind::sockmap ? "sockmap"
+                          : who.kind == Kind::relay ? "relay"
+                                                    : "splice";
         ProcessOptions options;
         options.netns = net_.proxy().fd();
         options.pipes = true;
-        forwarder_ = Process(
-            {"/proc/self/exe", "--forward", who.kind == Kind::sockmap ? "sockmap" : "splice",
-             std::to_string(Proxy::port), net_.origin_address(), std::to_string(FileOrigin::port)},
-            options);
+        forwarder_ = Process({"/proc/self/exe", "--forward", how, std::to_string(Proxy::port),
+                              net_.origin_address(), std::to_string(FileOrigin::port)},
+                             options);
         if (forwarder_.read_line() != "ready") {
             throw std::runtime_error("the forwarder does not start");
         }
@@ -95,8 +97,8 @@ void Lane::attach(Attached attached) {
     }
     AttachOptions options;
     options.mode = attached == Attached::observe ? "observe" : "elide";
-    // the same nginx keeps what is posted to it
-    options.accept_risk = files_.has_value();
+    // the same nginx keeps what is posted to it; a relay has pipes to this process
+    options.accept_risk = files_ || kind_ == Kind::relay;
     attachment_.emplace(proxy_   ? proxy_->pid()
                         : files_ ? files_->pid()
                                  : forwarder_.pid(),
@@ -187,19 +189,19 @@ Counts Lane::count(const Shape& shape, int requests) {
     counts.syscalls = each(calls.read());
     counts.context_switches = each(growth(switches_of(processes()), switches));
     counts.copied_bytes = (libra_module::figures() - figures).copied() / all;
-    counts.retained_peak = retained_peak();
+    for (const ::libra::Domain& domain : domains()) {
+        counts.retained_peak += domain.peak;
+    }
     return counts;
 }
 
-std::uint64_t Lane::retained_peak() const {
+std::vector<::libra::Domain> Lane::domains() const {
     const std::vector<pid_t> mine = processes();
-    std::uint64_t peak = 0;
-    for (const ::libra::Domain& domain : libra_module::client().domains()) {
-        if (std::find(mine.begin(), mine.end(), static_cast<pid_t>(domain.pid)) != mine.end()) {
-            peak += domain.peak;
-        }
-    }
-    return peak;
+    std::vector<::libra::Domain> found = libra_module::client().domains();
+    std::erase_if(found, [&](const ::libra::Domain& domain) {
+        return std::find(mine.begin(), mine.end(), static_cast<pid_t>(domain.pid)) == mine.end();
+    });
+    return found;
 }
 
 Spent Lane::measure(const std::function<void()>& work) const {
@@ -218,6 +220,13 @@ std::vector<Fd> Lane::connect(int count, const ConnectOptions& options) const {
             connect_to(net_.client(), net_.proxy_address(), Proxy::port, options));
     }
     return connections;
+}
+
+void Lane::hoard(int pieces, std::uint64_t file_bytes) {
+    forwarder_.write_line(fmt::format("{} {}", pieces, file_bytes));
+    if (const std::string answer = forwarder_.read_line(); answer != "done") {
+        throw std::runtime_error("the relay does not hoard: " + answer);
+    }
 }
 
 void Lane::stop() {

@@ -18,7 +18,7 @@
 namespace bench {
 
 /// What answers the client.
-enum class Kind { proxy, splicer, sockmap, files };
+enum class Kind { proxy, splicer, sockmap, relay, files };
 
 /// A line of the table: its key there, and for a proxy its configuration.
 struct Contender {
@@ -75,6 +75,12 @@ public:
     Spent measure(const std::function<void()>& work) const;
     /// Connections of the client's, for others than run().
     std::vector<guest::Fd> connect(int count, const guest::ConnectOptions& options = {}) const;
+    /// Has a relay receive so many pieces of files with so many bytes, and never send them on.
+    void hoard(int pieces, std::uint64_t file_bytes);
+    /// Those that do the proxy's work.
+    std::vector<pid_t> processes() const;
+    /// Libra's view of the proxy's processes.
+    std::vector<::libra::Domain> domains() const;
     void stop();
 
 private:
@@ -85,8 +91,6 @@ private:
     /// Connects as often as the shape needs it; requests for each connection.
     int prepare(const Shape& shape, int requests);
     void ask_all(const Shape& shape, int rounds);
-    std::uint64_t retained_peak() const;
-    std::vector<pid_t> processes() const;
 
     Kind kind_;
     std::string path_;

@@ -15,6 +15,7 @@
 #include "forwarder.hpp"
 #include "latency.hpp"
 #include "rows.hpp"
+#include "scale.hpp"
 
 namespace options = boost::program_options;
 using namespace bench;
@@ -31,6 +32,7 @@ struct Plan {
     int runs = 5;
     std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
     int seconds = 30;          ///< of guest time, for each of these
+    std::vector<int> scale;    ///< most connections, most payloads: their influence is measured
 };
 
 /// Enough that what a run costs besides its requests does not show.
@@ -182,6 +184,20 @@ int measure_latencies(const Plan& plan, const std::string& json) {
     return 0;
 }
 
+int measure_scale(const Plan& plan, const std::string& json) {
+    ScalePlan shared;
+    shared.cpu = plan.cpu;
+    shared.runs = plan.runs;
+    shared.most_connections = plan.scale.at(0);
+    shared.most_payloads = plan.scale.at(1);
+    guest::libra_module::load_parser();
+    const std::vector<ScaleRow> rows = scale(shared);
+    guest::libra_module::unload_parser();
+    guest::spew(json, to_json(rows));
+    fmt::print("{}", table(rows));
+    return 0;
+}
+
 /// Several results as one, and their tables.
 int report(const std::vector<std::string>& files, const std::string& json) {
     std::vector<Row> rows;
@@ -232,10 +248,12 @@ int run(int argc, char** argv) {
     add("load", options::value(&plan.loads)->multitoken(),
         "latencies at these parts of what copying can do");
     add("seconds", options::value(&plan.seconds), "how long each of them is measured");
+    add("scale", options::value(&plan.scale)->multitoken(),
+        "CONNECTIONS PAYLOADS: what a request costs when there are up to so many");
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
     add("forward", options::value(&forwarding)->multitoken(),
-        "splice|sockmap PORT ADDRESS PORT: be the L4 forwarder");
+        "splice|sockmap|relay PORT ADDRESS PORT: be the L4 forwarder");
     options::variables_map given;
     options::store(options::parse_command_line(argc, argv, all), given);
     options::notify(given);
@@ -252,9 +270,12 @@ int run(int argc, char** argv) {
     if (!files.empty()) {
         return report(files, json);
     }
-    if (plan.cpu.empty() || json.empty() || plan.sizes.empty() || plan.runs < 1 ||
-        plan.seconds < 1) {
+    if (plan.cpu.empty() || json.empty() ||
+        (plan.sizes.empty() && plan.scale.size() != 2) || plan.runs < 1 || plan.seconds < 1) {
         throw options::error("--cpu, --json and --sizes are needed");
+    }
+    if (!plan.scale.empty()) {
+        return measure_scale(plan, json);
     }
     return plan.loads.empty() ? measure(plan, json) : measure_latencies(plan, json);
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "net.hpp"
 
@@ -14,6 +15,10 @@ class Requester {
 public:
     /// Connects from `ns`; the connection is kept. Throws std::system_error.
     Requester(const guest::Namespace& ns, const std::string& address, std::uint16_t port);
+
+    /// Over a connection that there is.
+    explicit Requester(guest::Fd socket)
+        : socket_(std::move(socket)) {}
 
     /// Asks for a file of the origin with this many bytes. Throws std::runtime_error when the
     /// answer is another one or not whole.

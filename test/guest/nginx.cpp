@@ -17,8 +17,10 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     std::string text = fmt::format("user root;\nworker_processes {};\npid nginx.pid;\n", c.workers);
     // One connection a round, and under 200 of them a round takes seconds here: some would wait
     // for minutes.
-    text += "error_log log notice;\nevents { worker_connections 1024; multi_accept on; }\nhttp {\n"
-            "access_log off;\nkeepalive_timeout 1h;\nkeepalive_requests 100000;\n"
+    text +=
+        fmt::format("error_log log notice;\nevents {{ worker_connections {}; multi_accept on; }}\n",
+                    c.connections);
+    text += "http {\naccess_log off;\nkeepalive_timeout 1h;\nkeepalive_requests 100000;\n"
             // Clients that wait must not be cut off because the machine is slow: the default is a
             // minute for most of these.
             "client_header_timeout 1h;\nclient_body_timeout 1h;\nsend_timeout 1h;\n"

@@ -24,6 +24,7 @@ struct ProxyConfig {
     int buffer_kb = 4;             ///< proxy_buffers and proxy_buffer_size: of what size
     int body_buffer_kb = 16;       ///< client_body_buffer_size
     int workers = 1;               ///< worker_processes, or HAProxy's nbthread
+    int connections = 1024;        ///< worker_connections
     bool https_front = false;      ///< listen ssl on https_port as well
     bool https_upstream = false;   ///< proxy_pass https
     std::string http_lines;        ///< more directives of http ...
