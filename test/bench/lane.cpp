@@ -171,6 +171,12 @@ Sample Lane::run(const Shape& shape, int requests) {
     return {work.proxy / all, work.guest / all};
 }
 
+std::uint64_t Lane::drive(const Shape& shape, int requests) {
+    const int rounds = prepare(shape, requests);
+    ask_all(shape, rounds);
+    return static_cast<std::uint64_t>(rounds) * static_cast<std::uint64_t>(shape.connections);
+}
+
 Counts Lane::count(const Shape& shape, int requests) {
     const int rounds = prepare(shape, requests);
     const auto all =

@@ -71,6 +71,8 @@ public:
     /// So many requests, the same number over each connection.
     Sample run(const Shape& shape, int requests);
     Counts count(const Shape& shape, int requests);
+    /// The requests of run() alone; how many they were.
+    std::uint64_t drive(const Shape& shape, int requests);
     /// What `work` costs, which asks over connections of its own.
     Spent measure(const std::function<void()>& work) const;
     /// Connections of the client's, for others than run().

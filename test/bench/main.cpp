@@ -12,6 +12,7 @@
 #include <boost/program_options.hpp>
 #include <fmt/format.h>
 
+#include "bare.hpp"
 #include "forwarder.hpp"
 #include "latency.hpp"
 #include "rows.hpp"
@@ -32,6 +33,7 @@ struct Plan {
     int runs = 5;
     std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
     int seconds = 30;          ///< of guest time, for each of these
+    bool bare = false;         ///< a real machine
     std::vector<int> scale;    ///< most connections, most payloads: their influence is measured
 };
 
@@ -184,6 +186,22 @@ int measure_latencies(const Plan& plan, const std::string& json) {
     return 0;
 }
 
+int measure_bare(const Plan& plan, const std::string& json) {
+    std::vector<BareRow> rows;
+    guest::libra_module::load_parser();
+    for (const Contender& who : contenders()) {
+        // the kernel's threads that work for a sockmap work for others as well
+        if (wanted(plan.only, who.name) && who.kind != Kind::sockmap) {
+            const auto more = bare(who, shapes_of(who, plan), plan.runs);
+            rows.insert(rows.end(), more.begin(), more.end());
+        }
+    }
+    guest::libra_module::unload_parser();
+    guest::spew(json, to_json(rows));
+    fmt::print("{}", table(rows));
+    return 0;
+}
+
 int measure_scale(const Plan& plan, const std::string& json) {
     ScalePlan shared;
     shared.cpu = plan.cpu;
@@ -250,6 +268,8 @@ int run(int argc, char** argv) {
     add("seconds", options::value(&plan.seconds), "how long each of them is measured");
     add("scale", options::value(&plan.scale)->multitoken(),
         "CONNECTIONS PAYLOADS: what a request costs when there are up to so many");
+    add("bare-metal", options::bool_switch(&plan.bare),
+        "by the clock and perf's counters: not in a guest with icount, and without --cpu");
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
     add("forward", options::value(&forwarding)->multitoken(),
@@ -270,9 +290,12 @@ int run(int argc, char** argv) {
     if (!files.empty()) {
         return report(files, json);
     }
-    if (plan.cpu.empty() || json.empty() ||
+    if ((plan.cpu.empty() && !plan.bare) || json.empty() ||
         (plan.sizes.empty() && plan.scale.size() != 2) || plan.runs < 1 || plan.seconds < 1) {
         throw options::error("--cpu, --json and --sizes are needed");
+    }
+    if (plan.bare) {
+        return measure_bare(plan, json);
     }
     if (!plan.scale.empty()) {
         return measure_scale(plan, json);
