@@ -179,17 +179,31 @@ static __always_inline int parse_encoding(struct libra_frame *frame,
 	return LIBRA_FRAME;
 }
 
-/* Content-Type without its parameters: type "/" subtype */
-static __always_inline void label_type(struct libra_frame *frame, u32 at)
+/* Content-Type without its parameters: type "/" subtype, which no other word has */
+static __always_inline void label_type(struct libra_frame *frame, struct libra_field *field)
 {
-	u32 slash = bpf_libra_span(frame, at, LIBRA_CH_TOKEN);
+	u32 slash = bpf_libra_span(frame, field->value, LIBRA_CH_TOKEN);
 
-	bpf_libra_label(frame, at, bpf_libra_span(frame, slash + 1, LIBRA_CH_TOKEN));
+	if (bpf_libra_byte(frame, slash) == '/')
+		bpf_libra_label(frame, field->value,
+				bpf_libra_span(frame, slash + 1, LIBRA_CH_TOKEN));
+	else
+		bpf_libra_label_field(frame, field);
 }
 
+/* Most fields have other names than those that parse_field() knows */
+#define FIELD_LENGTHS							\
+	(LIBRA_FIELD_LENGTH("content-length") |				\
+	 LIBRA_FIELD_LENGTH("transfer-encoding") |			\
+	 LIBRA_FIELD_LENGTH("upgrade") |				\
+	 LIBRA_FIELD_LENGTH("content-type") |				\
+	 LIBRA_FIELD_LENGTH("content-encoding") |			\
+	 LIBRA_FIELD_LENGTH("accept-encoding") |			\
+	 LIBRA_FIELD_LENGTH("range"))
+
 /* field-line = field-name ":" OWS field-value OWS CRLF */
-static __always_inline int parse_field(struct libra_frame *frame, u32 at,
-				       const struct libra_field *field,
+static __always_inline int parse_field(struct libra_frame *frame,
+				       struct libra_field *field,
 				       struct head *head)
 {
 	if (libra_field_is(field, "content-length"))
@@ -200,12 +214,15 @@ static __always_inline int parse_field(struct libra_frame *frame, u32 at,
 		head->upgrade = 1;
 	/* what decides, besides the length, what a proxy does with a body */
 	if (libra_field_is(field, "content-type"))
-		label_type(frame, field->value);
+		label_type(frame, field);
 	if (libra_field_is(field, "content-encoding") ||
 	    libra_field_is(field, "accept-encoding"))
-		bpf_libra_label(frame, field->value, field->value_end);
-	if (libra_field_is(field, "range"))
-		bpf_libra_label(frame, at, at + field->name_len);
+		bpf_libra_label_field(frame, field);
+	if (libra_field_is(field, "range")) {
+		/* that there is one: each asks for another */
+		field->value_end = field->value;
+		bpf_libra_label_field(frame, field);
+	}
 	return LIBRA_FRAME;
 }
 
@@ -220,16 +237,18 @@ static __noinline int parse_fields(struct libra_frame *frame,
 	head->length = -1;
 	head->chunked = 0;
 	head->upgrade = 0;
-	bpf_for(i, 0, FIELDS_MAX) {
-		next = bpf_libra_field(frame, at, &field);
+	bpf_for(i, 0, FIELDS_MAX + 1) {
+		next = bpf_libra_field_of(frame, at, FIELD_LENGTHS, &field);
 		if (next < 0)
 			return need_more(frame);
+		at = field.end;
 		if (!next)
 			break;
-		next = parse_field(frame, at, &field, head);
+		if (i == FIELDS_MAX)
+			return LIBRA_GIVE_UP;
+		next = parse_field(frame, &field, head);
 		if (next != LIBRA_FRAME)
 			return next;
-		at = field.end;
 	}
 	next = bpf_libra_match(frame, at, "\r\n", 0);
 	if (next < 0)

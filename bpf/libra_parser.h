@@ -152,6 +152,14 @@ extern u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds) __ksym;
 extern int bpf_libra_field(struct libra_frame *frame, u32 at,
 			   struct libra_field *field) __ksym;
 /*
+ * The same for the first field line at or behind `at` whose name is as long as one
+ * of `lengths`: names that are asked for, as LIBRA_FIELD_LENGTH("one") |
+ * LIBRA_FIELD_LENGTH("other"), and a few others. 0: something else than a field
+ * line is at field->end.
+ */
+extern int bpf_libra_field_of(struct libra_frame *frame, u32 at, u32 lengths,
+			      struct libra_field *field) __ksym;
+/*
  * The number whose digits fill [at, end) exactly, in base 2 to 16. -EINVAL when
  * there is anything else or nothing, -ERANGE from 2^62 on
  */
@@ -164,6 +172,11 @@ extern s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
  * auto count by it. Without a label a message is never elided in mode auto.
  */
 extern void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end) __ksym;
+/*
+ * Adds name ":" value as a word, which no other field can say. field->value_end may
+ * be set to an earlier one first, when only a part of the value matters.
+ */
+extern void bpf_libra_label_field(struct libra_frame *frame, struct libra_field *field) __ksym;
 
 /* Has the field this name, in any case? `_name`: a constant, in lower case */
 #define libra_field_is(_field, _name)					\
@@ -174,6 +187,9 @@ extern void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end) __ksym;
 	(sizeof(_name) - 1 <= 8 || (_field)->key[1] == LIBRA_KEY(_name, 8)) && \
 	(sizeof(_name) - 1 <= 16 || (_field)->key[2] == LIBRA_KEY(_name, 16)); \
 })
+
+/* Such a name's bit of bpf_libra_field_of()'s lengths */
+#define LIBRA_FIELD_LENGTH(_name)	(1U << (sizeof(_name) - 1))
 
 /* Eight characters of a name as they are in libra_field.key */
 #define LIBRA_KEY(_name, _at)						\

@@ -37,26 +37,44 @@ static bool ahead_goes_on(const u8 *bytes, u32 have, u32 len)
 }
 
 /*
+ * The marker of which some of the first @have bytes stand here, and its rest behind
+ * framing, which may begin with what a marker would have gone on with. Its own rest
+ * is nearer than that of an older one, which may begin alike.
+ */
+static bool ahead_nearest(const u8 *bytes, u32 have, u32 len, struct libra_marker *nearest)
+{
+	struct libra_marker marker;
+	bool found = false;
+	u32 k, end;
+
+	for (k = have; k; k--) {
+		if (libra_marker_across(bytes, k, len, &marker, &end) != LIBRA_FOUND_MARKER)
+			continue;
+		/* a few bytes go with the rest of any marker, older ones as well */
+		if (k < LIBRA_MARKER_SURE && libra_marker_offset(&marker))
+			continue;
+		*nearest = marker;
+		found = true;
+		len = end - 1;
+	}
+	return found;
+}
+
+/*
  * Does a marker begin here that framing cuts? LIBRA_FOUND_CUT: beyond doubt, but
  * it is cut more than once, or its rest is not there yet.
  */
 static enum libra_found ahead_cut_marker(const u8 *bytes, u32 len,
 					 struct libra_marker *marker)
 {
-	u32 have = 0, k;
+	u32 have = 0;
 
 	len = min_t(u32, len, AHEAD_CUT_MAX);
 	while (have + 1 < min_t(u32, len, LIBRA_MARKER_LEN) &&
 	       libra_marker_prefix(bytes, have + 1))
 		have++;
-	/* framing may begin with what the marker would have gone on with */
-	for (k = have; k; k--) {
-		if (libra_marker_across(bytes, k, len, marker) != LIBRA_FOUND_MARKER)
-			continue;
-		/* a few bytes go with the rest of any marker, older ones as well */
-		if (k >= LIBRA_MARKER_SURE || !libra_marker_offset(marker))
-			return LIBRA_FOUND_MARKER;
-	}
+	if (ahead_nearest(bytes, have, len, marker))
+		return LIBRA_FOUND_MARKER;
 	if (have < LIBRA_MARKER_SURE)
 		return LIBRA_FOUND_NONE;
 	/* the last one may be framing's as well, see above */
@@ -135,13 +153,13 @@ bool libra_ahead_of_cut(struct libra_tx_call *call, size_t at, size_t len)
 	u8 bytes[LIBRA_MARKER_LEN + LIBRA_FRAMING_MAX];
 	struct iov_iter it = *call->from;
 	struct libra_marker marker;
-	u32 n;
+	u32 n, end;
 
 	iov_iter_advance(&it, at);
 	n = min(iov_iter_count(&it), sizeof(bytes));
 	if (copy_from_iter(bytes, n, &it) != n)
 		return false;
-	switch (libra_marker_across(bytes, len - at, n, &marker)) {
+	switch (libra_marker_across(bytes, len - at, n, &marker, &end)) {
 	case LIBRA_FOUND_MARKER:
 		return libra_marker_offset(&marker);
 	case LIBRA_FOUND_NONE:

@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "sock.h"
 #include "stats.h"
+#include "tls.h"
 #include "trace.h"
 #include "ulp.h"
 
@@ -28,18 +29,21 @@ static struct tracepoint *tp_set_state;
 static int attach(struct sock *sk, struct libra_policy *policy,
 		  enum libra_origin origin, gfp_t gfp)
 {
-	struct libra_overlay *overlay = libra_overlay_find(sk);
+	bool tls = libra_tls_present(sk);
+	struct libra_overlay *overlay;
 	struct libra_sock *ls;
 	int err;
 
-	if (inet_csk(sk)->icsk_ulp_ops)
+	if (inet_csk(sk)->icsk_ulp_ops && !tls)
 		return -EEXIST;
+	/* only a socket that is open already has it, and those may sleep here */
+	overlay = tls ? libra_tls_overlay(sk) : libra_overlay_find(sk);
 	if (!overlay)
 		return -EOPNOTSUPP;
 	ls = libra_sock_new(sk, policy, overlay, origin, gfp);
 	if (!ls)
 		return -ENOMEM;
-	err = libra_ulp_install(sk, ls, overlay);
+	err = tls ? libra_ulp_install_over_tls(sk, ls) : libra_ulp_install(sk, ls, overlay);
 	if (err) {
 		libra_sock_put(ls);
 		return err;
@@ -189,7 +193,7 @@ int libra_accept(struct socket *sock, struct socket *newsock,
 	WRITE_ONCE(newsock->ops, libra_lower_ops(newsock));
 	if (!before)
 		return libra_past(libra_lower_ops(sock)->accept(sock, newsock, arg));
-	err = before->overlay->lower_ops->accept(sock, newsock, arg);
+	err = libra_sock_over(before)->lower_ops->accept(sock, newsock, arg);
 	/* let go or attached anew, perhaps, in the meantime */
 	listener = libra_sock_enter(sock->sk);
 	if (!err && listener)
@@ -212,6 +216,10 @@ struct libra_sock *libra_attach_self(struct sock *sk, struct libra_overlay **ove
 
 	*err = -ENOTCONN;
 	if (sk->sk_state == TCP_CLOSE)
+		return NULL;
+	/* while tls is given the slot it is free for a moment */
+	*err = -EEXIST;
+	if (libra_sock_attached(sk))
 		return NULL;
 	*err = -EPERM;
 	policy = libra_policy_match();

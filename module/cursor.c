@@ -3,11 +3,13 @@
 
 #include "cursor.h"
 #include "gather.h"
+#include "overlay.h"
 #include "payload.h"
 #include "send.h"
 #include "sock.h"
 #include "spill.h"
 #include "stats.h"
+#include "tls.h"
 #include "trace.h"
 
 void libra_cursor_set(struct libra_tx *tx, struct libra_payload *payload)
@@ -96,6 +98,27 @@ static void cursor_release(struct libra_tx *tx)
 		cursor_put(tx);
 }
 
+/*
+ * A device encrypts pages where they are, and once more when they are lost on their
+ * way: other bytes by then would be encrypted with the same nonce. It gets those that
+ * nobody can change, and copies of the others, whatever the application asked for.
+ */
+static int cursor_send_to_device(struct libra_sock *ls, const struct iov_iter *rest, u32 len,
+				 int flags)
+{
+	struct libra_tls_device before;
+	int ret;
+
+	if (ls->tx.cursor->shared)
+		return libra_send_part(ls, rest, len, flags & ~MSG_SPLICE_PAGES);
+	libra_tls_device_begin(ls, &before);
+	ret = libra_send_pages(ls, rest, len, flags);
+	libra_tls_device_end(ls, &before);
+	if (ret > 0)
+		libra_count_add(LIBRA_STAT_TX_DEVICE, ret);
+	return ret;
+}
+
 int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
 {
 	struct iov_iter rest;
@@ -104,7 +127,10 @@ int libra_cursor_send(struct libra_sock *ls, u32 len, int flags)
 	if (ret)
 		return ret;
 	cursor_rest(&ls->tx, &rest);
-	ret = libra_gather_send(ls, &rest, len, flags);
+	if (libra_sock_over(ls)->tx == LIBRA_LOWER_TLS_HW)
+		ret = cursor_send_to_device(ls, &rest, len, flags);
+	else
+		ret = libra_gather_send(ls, &rest, len, flags);
 	if (ret > 0)
 		cursor_advance(ls, ret);
 	cursor_release(&ls->tx);

@@ -80,6 +80,7 @@ struct libra_domain {
 	struct libra_classes *classes;	/* NULL as long as nothing was verified */
 	struct libra_records *records;
 	bool pressed;			/* a limit is met: spill more */
+	long spill_goal;		/* ... until so many bytes are pinned; of its work alone */
 	struct delayed_work spill;
 	struct rcu_work free_work;
 };

@@ -14,6 +14,7 @@
 #include "placeholder.h"
 #include "policy.h"
 #include "retain.h"
+#include "rx_call.h"
 #include "sock.h"
 #include "stats.h"
 #include "trace.h"
@@ -93,8 +94,7 @@ bool libra_elide_open(struct libra_rx_call *call, struct sk_buff *skb, u32 offse
 	payload->class = call->stream->verify ? call->stream->verify->elides : NULL;
 	elide_announce(call);
 	/* both ends now: when they cannot be written nothing is lost yet */
-	if (!libra_placeholder_mark(payload, call->to, 0) ||
-	    !libra_placeholder_mark(payload, call->to, share - LIBRA_MARKER_LEN)) {
+	if (!libra_placeholder_mark_ends(payload, call->to, share)) {
 		elide_forget(payload);
 		call->elide = false;
 		return elide_refuse(call, LIBRA_REASON_FAULT);
@@ -134,7 +134,7 @@ static void elide_publish(struct libra_rx_call *call, struct libra_payload *payl
 		return;
 	}
 	payload->followed = call->available && libra_stream_in_payload(stream);
-	libra_placeholder_mark_steps(payload, &call->place);
+	libra_placeholder_mark_steps(payload, &call->place, &call->ls->rx.buffers_there);
 	iov_iter_advance(call->to, payload->len);
 	stream->tail.len = 0;
 	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);

@@ -3,6 +3,8 @@
  * The application will send no more on a socket: what is held back goes out,
  * and a message that would look whole but is not resets the connection.
  */
+#include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 
@@ -11,37 +13,75 @@
 #include "finish.h"
 #include "gather.h"
 #include "guard.h"
+#include "overlay.h"
 #include "payload.h"
 #include "send.h"
 #include "sock.h"
+#include "tls.h"
 
 /*
  * What waits goes out without waiting for room: the application will not come
  * again for it, so it may go over all limits; nor is an error told here that the
  * connection outlives. The socket may live on, detached, with what it had before.
  */
-static int finish_flush(struct libra_sock *ls, u32 len,
-			int (*flush)(struct libra_sock *ls, int flags))
+struct finish_room {
+	int sndbuf;
+	int err;
+	u32 lowat;
+};
+
+/* With the socket locked */
+static void finish_make_room(struct sock *sk, u32 len, struct finish_room *room)
 {
-	struct sock *sk = ls->sk;
 	struct tcp_sock *tp = tcp_sk(sk);
 	u32 packets = len / max(READ_ONCE(tp->mss_cache), 1U) + 2;
-	int room, err, ret;
-	u32 lowat;
 
-	libra_send_begin(ls);
-	lowat = tp->notsent_lowat;
-	room = sk->sk_sndbuf;
-	err = sk->sk_err;
-	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room, READ_ONCE(sk->sk_wmem_queued) + len +
+	room->lowat = tp->notsent_lowat;
+	room->sndbuf = sk->sk_sndbuf;
+	room->err = sk->sk_err;
+	WRITE_ONCE(sk->sk_sndbuf, max_t(int, room->sndbuf, READ_ONCE(sk->sk_wmem_queued) + len +
 					packets * SKB_TRUESIZE(MAX_TCP_HEADER)));
 	WRITE_ONCE(tp->notsent_lowat, UINT_MAX);
 	sk->sk_err = 0;
+}
+
+static void finish_give_back(struct sock *sk, const struct finish_room *room)
+{
+	WRITE_ONCE(sk->sk_sndbuf, room->sndbuf);
+	WRITE_ONCE(tcp_sk(sk)->notsent_lowat, room->lowat);
+	if (room->err && !sk->sk_err)
+		sk->sk_err = room->err;
+}
+
+/* tls locks the socket itself, once for each part */
+static int finish_flush_unlocked(struct libra_sock *ls, u32 len,
+				 int (*flush)(struct libra_sock *ls, int flags))
+{
+	struct finish_room room;
+	int ret;
+
+	lock_sock(ls->sk);
+	finish_make_room(ls->sk, len, &room);
+	release_sock(ls->sk);
 	ret = flush(ls, 0);
-	WRITE_ONCE(sk->sk_sndbuf, room);
-	WRITE_ONCE(tp->notsent_lowat, lowat);
-	if (err && !sk->sk_err)
-		sk->sk_err = err;
+	lock_sock(ls->sk);
+	finish_give_back(ls->sk, &room);
+	release_sock(ls->sk);
+	return ret;
+}
+
+static int finish_flush(struct libra_sock *ls, u32 len,
+			int (*flush)(struct libra_sock *ls, int flags))
+{
+	struct finish_room room;
+	int ret;
+
+	if (!libra_send_to_tcp(ls))
+		return finish_flush_unlocked(ls, len, flush);
+	libra_send_begin(ls);
+	finish_make_room(ls->sk, len, &room);
+	ret = flush(ls, 0);
+	finish_give_back(ls->sk, &room);
 	libra_send_end(ls);
 	return ret;
 }
@@ -56,6 +96,34 @@ static int finish_gathered(struct libra_sock *ls)
 static int finish_held(struct libra_sock *ls)
 {
 	return finish_flush(ls, LIBRA_HELD_MAX, libra_held_flush);
+}
+
+/* tls's worker needs one jiffy, if it can run */
+#define FINISH_TRIES	50
+
+/* All records to TCP: what tls still has when FIN goes, nobody would get */
+static int finish_push_records(struct libra_sock *ls, int flags)
+{
+	int tries;
+
+	libra_tls_push(ls);
+	for (tries = 0; libra_tls_unsent(ls) && tries < FINISH_TRIES; tries++) {
+		libra_tls_go_on(ls);
+		schedule_timeout_uninterruptible(1);
+	}
+	return libra_tls_unsent(ls) ? -EAGAIN : 0;
+}
+
+/* More than tls can have, since TCP's limit is its own */
+#define FINISH_RECORDS	SZ_16M
+
+static int finish_records(struct libra_sock *ls)
+{
+	/* a detach may come behind a close, in which tls frees all that it has */
+	if (libra_sock_over(ls)->tx != LIBRA_LOWER_TLS_SW || libra_send_broken(ls->sk) ||
+	    test_bit(LIBRA_SOCK_FINISHED, &ls->bits))
+		return 0;
+	return finish_flush(ls, FINISH_RECORDS, finish_push_records);
 }
 
 /* Does the message end in the middle of a placeholder, looking whole? */
@@ -81,7 +149,7 @@ void libra_finish_send(struct libra_sock *ls)
 	if (READ_ONCE(ls->sk->sk_state) != TCP_CLOSE &&
 	    (finish_gathered(ls) || finish_cuts(&ls->tx) || held->state == LIBRA_HELD_WAIT ||
 	     held->state == LIBRA_HELD_TOKEN ||
-	     (held->state == LIBRA_HELD_RAW && finish_held(ls))))
+	     (held->state == LIBRA_HELD_RAW && finish_held(ls)) || finish_records(ls)))
 		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
 	held->state = LIBRA_HELD_NONE;
 	mutex_unlock(&ls->tx.lock);
@@ -93,5 +161,6 @@ void libra_finish_close(struct libra_sock *ls)
 	libra_finish_send(ls);
 	mutex_lock(&ls->tx.lock);
 	libra_cursor_drop(&ls->tx);
+	set_bit(LIBRA_SOCK_FINISHED, &ls->bits);
 	mutex_unlock(&ls->tx.lock);
 }

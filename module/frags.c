@@ -33,17 +33,28 @@ static bool frags_add(struct sk_buff *skb, struct page *page, u32 offset, u32 le
 	return true;
 }
 
-/* Up to @length bytes of the segments that begin at @from, which is not moved */
-static u32 frags_add_all(struct sk_buff *skb, const struct iov_iter *from, u32 length)
+/* Up to @length bytes of the next segments, over which @from moves; how many */
+static u32 frags_add_all(struct sk_buff *skb, struct iov_iter *from, u32 length)
 {
 	const struct bio_vec *seg = from->bvec;
 	u32 offset = from->iov_offset, done = 0, n;
 
-	for (; done < length; done += n, seg++, offset = 0) {
+	while (done < length) {
 		n = min(seg->bv_len - offset, length - done);
 		if (n && !frags_add(skb, seg->bv_page, seg->bv_offset + offset, n))
 			break;
+		done += n;
+		offset += n;
+		if (offset == seg->bv_len) {
+			seg++;
+			offset = 0;
+		}
 	}
+	/* iov_iter_advance() would look at each of them once more */
+	from->nr_segs -= seg - from->bvec;
+	from->bvec = seg;
+	from->iov_offset = offset;
+	from->count -= done;
 	return done;
 }
 
@@ -62,7 +73,6 @@ static int frags_from_iter(struct sk_buff *skb, struct iov_iter *from, size_t le
 	if (!done)
 		return -EMSGSIZE;
 	skb_len_add(skb, done);
-	iov_iter_advance(from, done);
 	return 0;
 }
 

@@ -27,15 +27,19 @@ struct libra_frags {
 void libra_frags_init(struct libra_frags *frags, struct sock *sk,
 		      const struct iov_iter *from, struct ubuf_info *ubuf);
 
-/*
- * Do bytes at @offset of @page follow the segment @last, in the same compound
- * page? Then one reference pins both.
- */
+/* Do bytes at @offset of @page, which is of the same folio, follow the segment @last? */
+static inline bool libra_frags_follow(const struct bio_vec *last, const struct page *page,
+				      u32 offset)
+{
+	return (page - last->bv_page) * PAGE_SIZE + offset == last->bv_offset + last->bv_len;
+}
+
+/* Do they, in the same folio? Then one reference pins both. */
 static inline bool libra_frags_touch(const struct bio_vec *last, const struct page *page,
 				     u32 offset)
 {
 	return compound_head(last->bv_page) == compound_head(page) &&
-	       (page - last->bv_page) * PAGE_SIZE + offset == last->bv_offset + last->bv_len;
+	       libra_frags_follow(last, page, offset);
 }
 
 #endif /* _LIBRA_FRAGS_H */

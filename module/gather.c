@@ -207,8 +207,8 @@ bool libra_gather_may(const struct libra_sock *ls, u32 len, u64 left)
 	/* two that make no packet together gain nothing, but for the end of a body */
 	if (len > GATHER_PACKET / 2 && left > GATHER_MAX - libra_gather_len(ls))
 		return false;
-	return !READ_ONCE(tcp_sk(ls->sk)->packets_out) && !ls->tx.held.finished &&
-	       gather_fits(ls, len);
+	return libra_send_to_tcp(ls) && !READ_ONCE(tcp_sk(ls->sk)->packets_out) &&
+	       !ls->tx.held.finished && gather_fits(ls, len);
 }
 
 /* As many of the next @len bytes of @part as there is room for */

@@ -42,7 +42,7 @@ static void guard_take_over(struct libra_tx *tx)
 	struct libra_stream *stream = &tx->stream;
 
 	if (tx->held.leaked)
-		libra_tail_search(&stream->tail, tx->held.first, tx->held.leaked);
+		libra_tail_search(&stream->tail, tx->held.bytes->first, tx->held.leaked);
 	tx->held.leaked = 0;
 	if (stream->head_len)
 		libra_tail_search(&stream->tail, stream->head, stream->head_len);
@@ -64,7 +64,7 @@ static int guard_flush(struct libra_sock *ls)
 	if (!ret && held->state == LIBRA_HELD_RAW) {
 		ret = libra_held_flush(ls, 0);
 		if (!ret)
-			libra_tail_search(&ls->tx.stream.tail, held->bytes, len);
+			libra_tail_search(&ls->tx.stream.tail, held->bytes->all, len);
 	}
 	libra_send_end(ls);
 	return ret;
@@ -114,14 +114,22 @@ static bool guard_whole(const struct sock *sk, const struct msghdr *msg)
 	       READ_ONCE(sk->sk_tsflags) & SOF_TIMESTAMPING_TX_RECORD_MASK;
 }
 
-/* May the next @len bytes leave? With @tail before, and behind them when they may */
+static bool guard_in_handshake(const struct libra_sock *ls)
+{
+	return READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_HANDSHAKE;
+}
+
+/*
+ * May the next @len bytes leave? With @tail before, and behind them when they may;
+ * with tx.lock
+ */
 static int guard_check(struct libra_sock *ls, struct libra_domain *domain,
 		       const struct iov_iter *from, size_t len, struct libra_tail *tail)
 {
 	if ((READ_ONCE(libra_ever_elided) && guard_sees(tail, from, len)) ||
 	    (domain && libra_place_cut(domain, from, len)))
 		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
-	return 0;
+	return guard_in_handshake(ls) ? libra_handshake_check(ls, domain, from, len) : 0;
 }
 
 /* Of @len bytes that were checked these have left; with tx.lock */
@@ -131,6 +139,8 @@ static void guard_sent(struct libra_sock *ls, const struct iov_iter *from, size_
 	struct libra_stream *stream = &ls->tx.stream;
 
 	libra_send_copied(ls, sent);
+	if (guard_in_handshake(ls))
+		libra_handshake_sent(ls, from, sent);
 	/* few bytes may lie behind those of another write */
 	if (sent == len && len >= sizeof(tail->bytes))
 		stream->tail = *tail;
@@ -138,24 +148,32 @@ static void guard_sent(struct libra_sock *ls, const struct iov_iter *from, size_
 		libra_tail_search_iter(&stream->tail, from, sent);
 }
 
+/* A signal is for the whole write, see libra_sendmsg() */
+static int guard_lower(struct libra_sock *ls, struct msghdr *msg, size_t len)
+{
+	int flags = msg->msg_flags, ret;
+
+	msg->msg_flags |= MSG_NOSIGNAL;
+	ret = libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, len);
+	msg->msg_flags = flags;
+	return ret;
+}
+
 static int guard_send_whole(struct libra_sock *ls, struct libra_domain *domain,
 			    struct msghdr *msg)
 {
 	struct iov_iter from = msg->msg_iter;
-	int flags = msg->msg_flags, ret;
 	size_t len = msg_data_left(msg);
 	struct libra_tail tail;
+	int ret;
 
 	mutex_lock(&ls->tx.lock);
 	tail = ls->tx.stream.tail;
-	mutex_unlock(&ls->tx.lock);
 	ret = guard_check(ls, domain, &from, len, &tail);
+	mutex_unlock(&ls->tx.lock);
 	if (ret)
 		return ret;
-	/* a signal is for the whole write, see libra_sendmsg() */
-	msg->msg_flags |= MSG_NOSIGNAL;
-	ret = ls->overlay->lower->sendmsg(ls->sk, msg, len);
-	msg->msg_flags = flags;
+	ret = guard_lower(ls, msg, len);
 	if (ret <= 0)
 		return ret;
 	mutex_lock(&ls->tx.lock);
@@ -219,4 +237,17 @@ int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 {
 	return guard_whole(ls->sk, msg) ? guard_send_whole(ls, domain, msg) :
 					  guard_send_parts(ls, domain, msg);
+}
+
+int libra_guard_send_aside(struct libra_sock *ls, struct libra_domain *domain,
+			   struct msghdr *msg)
+{
+	size_t len = msg_data_left(msg);
+	struct libra_tail tail = {};
+	int ret;
+
+	mutex_lock(&ls->tx.lock);
+	ret = guard_check(ls, domain, &msg->msg_iter, len, &tail);
+	mutex_unlock(&ls->tx.lock);
+	return ret ?: guard_lower(ls, msg, len);
 }

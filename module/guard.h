@@ -19,4 +19,8 @@ int libra_guard_settle(struct libra_sock *ls, long *timeo);
 int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 		     struct msghdr *msg);
 
+/* The same for a write that is no part of the stream, framed or not, see libra_tls_aside() */
+int libra_guard_send_aside(struct libra_sock *ls, struct libra_domain *domain,
+			   struct msghdr *msg);
+
 #endif /* _LIBRA_GUARD_H */

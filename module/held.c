@@ -6,6 +6,7 @@
  * was closed.
  */
 #include <linux/jiffies.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <net/sock.h>
 
@@ -25,7 +26,7 @@ static void held_arm(struct libra_sock *ls, unsigned long delay)
 	refcount_inc(&ls->ref);
 	sock_hold(ls->sk);
 	/* one that is armed already has references */
-	if (mod_delayed_work(libra_send_wq, &ls->tx.held.timer, delay)) {
+	if (mod_delayed_work(libra_send_wq, &ls->tx.held.bytes->timer, delay)) {
 		sock_put(ls->sk);
 		libra_sock_put(ls);
 	}
@@ -33,8 +34,9 @@ static void held_arm(struct libra_sock *ls, unsigned long delay)
 
 static void held_timer(struct work_struct *work)
 {
-	struct libra_sock *ls = container_of(to_delayed_work(work), struct libra_sock,
-					     tx.held.timer);
+	struct libra_held_bytes *bytes = container_of(to_delayed_work(work),
+						      struct libra_held_bytes, timer);
+	struct libra_sock *ls = bytes->ls;
 	struct libra_held *held = &ls->tx.held;
 	struct sock *sk = ls->sk;
 
@@ -46,7 +48,7 @@ static void held_timer(struct work_struct *work)
 	if (held->finished || held->state == LIBRA_HELD_NONE)
 		goto unlock;
 	/* other bytes are held by now, with a timer of their own */
-	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, held->due))
+	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, bytes->due))
 		goto unlock;
 	/* while there is no room nobody waits for these bytes */
 	if (!sk_stream_memory_free(sk)) {
@@ -64,36 +66,56 @@ put:
 	libra_sock_put(ls);
 }
 
-void libra_held_init(struct libra_sock *ls)
+static int held_alloc(struct libra_sock *ls)
 {
-	INIT_DELAYED_WORK(&ls->tx.held.timer, held_timer);
+	struct libra_held_bytes *bytes;
+
+	if (ls->tx.held.bytes)
+		return 0;
+	/* with the socket locked, as TCP allocates its packets */
+	bytes = kmalloc(sizeof(*bytes), ls->sk->sk_allocation | __GFP_NOWARN);
+	if (!bytes)
+		return -ENOBUFS;
+	bytes->ls = ls;
+	INIT_DELAYED_WORK(&bytes->timer, held_timer);
+	ls->tx.held.bytes = bytes;
+	return 0;
+}
+
+void libra_held_free(struct libra_held *held)
+{
+	kfree(held->bytes);
 }
 
 /* Room for @len more bytes, or none */
 static u8 *held_room(struct libra_held *held, u32 len)
 {
-	u8 *room = held->bytes + held->len;
+	u8 *room = held->bytes->all + held->len;
 
-	if (len > sizeof(held->bytes) - held->len)
+	if (len > LIBRA_HELD_MAX - held->len)
 		return NULL;
 	held->len += len;
 	return room;
 }
 
-void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known)
+int libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known)
 {
 	struct libra_held *held = &ls->tx.held;
+	int err = held_alloc(ls);
 
+	if (err)
+		return err;
 	held->known = known;
 	held->token = 0;
 	held->len = 0;
 	held->sent = 0;
 	held->leaked = 0;
-	bitmap_zero(held->payload, LIBRA_HELD_MAX);
+	bitmap_zero(held->bytes->payload, LIBRA_HELD_MAX);
 	held->state = LIBRA_HELD_WAIT;
 	libra_held_more(held, bytes, len);
-	held->due = jiffies + HELD_JIFFIES;
+	held->bytes->due = jiffies + HELD_JIFFIES;
 	held_arm(ls, HELD_JIFFIES);
+	return 0;
 }
 
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len)
@@ -103,9 +125,9 @@ bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len)
 	if (!room)
 		return false;
 	memcpy(room, bytes, len);
-	memcpy(held->first + held->token, bytes, len);
+	memcpy(held->bytes->first + held->token, bytes, len);
 	held->token += len;
-	bitmap_set(held->payload, room - held->bytes, len);
+	bitmap_set(held->bytes->payload, room - held->bytes->all, len);
 	return true;
 }
 
@@ -143,14 +165,14 @@ static enum libra_found held_look(const u8 *first, u32 have, const u8 *bytes,
 enum libra_found libra_held_look(const struct libra_held *held, const u8 *bytes,
 				 u32 len, struct libra_marker *marker)
 {
-	return held_look(held->first, held->token, bytes, len, marker);
+	return held_look(held->bytes->first, held->token, bytes, len, marker);
 }
 
 bool libra_held_leaked(const struct libra_held *held, const u8 *bytes, u32 len)
 {
 	struct libra_marker marker;
 
-	switch (held_look(held->first, held->leaked, bytes, len, &marker)) {
+	switch (held_look(held->bytes->first, held->leaked, bytes, len, &marker)) {
 	case LIBRA_FOUND_MARKER:
 		return true;
 	case LIBRA_FOUND_CUT:
@@ -166,9 +188,9 @@ void libra_held_gone(struct libra_held *held, const u8 *bytes, u32 len)
 	u32 have = held->leaked;
 
 	held->leaked = 0;
-	if (held_look(held->first, have, bytes, len, &marker) != LIBRA_FOUND_CUT)
+	if (held_look(held->bytes->first, have, bytes, len, &marker) != LIBRA_FOUND_CUT)
 		return;
-	memcpy(held->first + have, bytes, len);
+	memcpy(held->bytes->first + have, bytes, len);
 	held->leaked = have + len;
 }
 
@@ -176,15 +198,16 @@ void libra_held_gone(struct libra_held *held, const u8 *bytes, u32 len)
 static int held_send(struct libra_sock *ls, int flags)
 {
 	struct libra_held *held = &ls->tx.held;
+	const struct libra_held_bytes *bytes = held->bytes;
 	u32 end = held->len;
 
-	if (held->state == LIBRA_HELD_TOKEN && test_bit(held->sent, held->payload)) {
-		end = find_next_zero_bit(held->payload, end, held->sent);
+	if (held->state == LIBRA_HELD_TOKEN && test_bit(held->sent, bytes->payload)) {
+		end = find_next_zero_bit(bytes->payload, end, held->sent);
 		return libra_cursor_send(ls, end - held->sent, flags | MSG_MORE);
 	}
 	if (held->state == LIBRA_HELD_TOKEN)
-		end = find_next_bit(held->payload, end, held->sent);
-	return libra_send_bytes(ls, held->bytes + held->sent, end - held->sent, flags);
+		end = find_next_bit(bytes->payload, end, held->sent);
+	return libra_send_bytes(ls, bytes->all + held->sent, end - held->sent, flags);
 }
 
 int libra_held_flush(struct libra_sock *ls, int flags)

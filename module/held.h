@@ -25,29 +25,36 @@ enum libra_held_state {
 	LIBRA_HELD_RAW,		/* no token: goes out as it is */
 };
 
+/* Most sockets never hold anything: allocated when one does */
+struct libra_held_bytes {
+	struct libra_sock *ls;
+	unsigned long due;	/* jiffies: until then more bytes may tell */
+	struct delayed_work timer;
+	DECLARE_BITMAP(payload, LIBRA_HELD_MAX);	/* all[] that are not metadata */
+	u8 first[LIBRA_MARKER_LEN];
+	u8 all[LIBRA_HELD_MAX];
+};
+
 /* Under tx.lock */
 struct libra_held {
 	u8 state;		/* enum libra_held_state */
 	u8 token;		/* bytes of first[]: perhaps of a token */
-	u8 len;			/* of bytes[]: those, and metadata between and behind them */
-	u8 sent;		/* of bytes[], gone out already */
+	u8 len;			/* of all[]: those, and metadata between and behind them */
+	u8 sent;		/* of all[], gone out already */
 	u8 leaked;		/* of first[], that went out before anybody could tell */
 	bool known;		/* a token's: its placeholder stands where they lay */
 	bool finished;		/* nothing more may be held */
-	u8 first[LIBRA_MARKER_LEN];
-	u8 bytes[LIBRA_HELD_MAX];
-	DECLARE_BITMAP(payload, LIBRA_HELD_MAX);	/* bytes[] that are not metadata */
-	unsigned long due;	/* jiffies: until then more bytes may tell */
-	struct delayed_work timer;
+	struct libra_held_bytes *bytes;		/* NULL until something was held */
 };
 
-void libra_held_init(struct libra_sock *ls);
+/* When no timer is armed any more, which holds the context */
+void libra_held_free(struct libra_held *held);
 
 /*
  * Begins to hold @len bytes, all of them bytes of a marker's beginning; @known:
- * they were sent from where a placeholder begins.
+ * they were sent from where a placeholder begins. 0, or -ENOBUFS without memory.
  */
-void libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known);
+int libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known);
 /* More bytes of what may be the token; false when there is no room */
 bool libra_held_more(struct libra_held *held, const u8 *bytes, u32 len);
 /* Metadata that has to wait with it; false when there is no room */

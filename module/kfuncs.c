@@ -121,6 +121,25 @@ __bpf_kfunc int bpf_libra_field(struct libra_frame *frame, u32 at,
 }
 
 /**
+ * bpf_libra_field_of() - read the next field line of some
+ * @frame: the frame that parse() was called with
+ * @at: offset of a name
+ * @lengths: how long the name may be: bit n for n characters, up to 31
+ * @field: what was found, with 1
+ *
+ * Field lines with other names are skipped, at a third of the cost.
+ *
+ * Return: 1 when the window has a whole one at or behind @at, 0 when something
+ * else comes first, at @field->end, -EAGAIN when the window ends before that is
+ * known.
+ */
+__bpf_kfunc int bpf_libra_field_of(struct libra_frame *frame, u32 at, u32 lengths,
+				   struct libra_field *field)
+{
+	return libra_window_field_of(libra_run_window(frame), at, lengths, field);
+}
+
+/**
  * bpf_libra_parse_uint() - read a number written in digits
  * @frame: the frame that parse() was called with
  * @at: offset of the first digit
@@ -156,6 +175,23 @@ __bpf_kfunc void bpf_libra_label(struct libra_frame *frame, u32 at, u32 end)
 						     run->label->len, LIBRA_LABEL_MAX);
 }
 
+/**
+ * bpf_libra_label_field() - say what kind of message this is
+ * @frame: the frame that parse() was called with
+ * @field: a field
+ *
+ * Adds name ":" value as a word to the label, see bpf_libra_label(): one that no
+ * other field can have said.
+ */
+__bpf_kfunc void bpf_libra_label_field(struct libra_frame *frame, struct libra_field *field)
+{
+	const struct libra_run *run = container_of(frame, struct libra_run, frame);
+
+	if (run->label)
+		run->label->len = libra_window_label_field(&run->window, field, run->label->text,
+							   run->label->len, LIBRA_LABEL_MAX);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(libra_kfunc_ids)
@@ -165,8 +201,10 @@ BTF_ID_FLAGS(func, bpf_libra_find, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_match, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_span, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_field, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_field_of, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_parse_uint, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_label, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_label_field, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(libra_kfunc_ids)
 
 static const struct btf_kfunc_id_set libra_kfunc_set = {

@@ -28,7 +28,7 @@ static int __init libra_init(void)
 		return err;
 	err = libra_stream_cache_init();
 	if (err)
-		return err;
+		goto exit_overlay;
 	err = libra_payload_init();
 	if (err)
 		goto exit_stream;
@@ -74,6 +74,8 @@ exit_payload:
 	libra_payload_exit();
 exit_stream:
 	libra_stream_cache_exit();
+exit_overlay:
+	libra_overlay_exit();
 	return err;
 }
 
@@ -96,6 +98,7 @@ static void __exit libra_exit(void)
 	rcu_barrier();
 	libra_payload_exit();
 	libra_stream_cache_exit();
+	libra_overlay_exit();
 }
 
 module_init(libra_init);

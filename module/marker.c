@@ -279,6 +279,17 @@ fault:
 	return at - p;
 }
 
+/* From @p, where none begins, to where one may, of the next eight bytes */
+static u32 marker_stride(const u8 *p)
+{
+	u64 bits;
+
+	if (p[1] == MARKER_BYTE)
+		return 1;
+	bits = libra_word_equal(libra_word(p) >> 8, MARKER_BYTE);
+	return bits ? 1 + libra_word_first(bits) : 8;
+}
+
 /*
  * Around samples that may be a marker's. Bytes that are all like them, which a
  * peer may send, must not cost much more than others: no look at less than a word.
@@ -288,7 +299,9 @@ static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *ma
 {
 	const u8 *near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
 
-	for (; p < near && end - p >= LIBRA_MARKER_LEN; p++) {
+	/* most text has none at all */
+	p = libra_find_byte(p, near, MARKER_BYTE);
+	for (; p < near && end - p >= LIBRA_MARKER_LEN; p += marker_stride(p)) {
 		if (likely(get_unaligned((const __le64 *)p) != marker_magic))
 			continue;
 		memcpy(marker, p, sizeof(*marker));
@@ -397,7 +410,7 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 }
 
 enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
-				     struct libra_marker *marker)
+				     struct libra_marker *marker, u32 *end)
 {
 	u32 rest = LIBRA_MARKER_LEN - have, at;
 	u8 whole[LIBRA_MARKER_LEN];
@@ -406,8 +419,10 @@ enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
 	for (at = have; at + rest <= len; at++) {
 		memcpy(whole + have, bytes + at, rest);
 		memcpy(marker, whole, sizeof(*marker));
-		if (libra_marker_authentic(marker))
+		if (libra_marker_authentic(marker)) {
+			*end = at + rest;
 			return LIBRA_FOUND_MARKER;
+		}
 	}
 	return len < LIBRA_FRAMING_MAX + LIBRA_MARKER_LEN ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
 }

@@ -94,11 +94,11 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 					  struct libra_marker *marker);
 /*
  * A marker of which the first @have of @len bytes are a part, and the rest of it
- * stands somewhere behind: framing lies between. LIBRA_FOUND_CUT: too few bytes
- * follow to tell.
+ * stands somewhere behind, up to @end: framing lies between. LIBRA_FOUND_CUT: too
+ * few bytes follow to tell.
  */
 enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
-				     struct libra_marker *marker);
+				     struct libra_marker *marker, u32 *end);
 /* True when @bytes, after what came before, complete an authentic marker */
 bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len);
 /* The same over the next @len bytes of @iter, which is not advanced */

@@ -69,6 +69,8 @@ int libra_metadata_give_up(struct libra_tx_call *call, enum libra_reason reason,
 			  stream->side == LIBRA_SIDE_REQUEST &&
 			  !metadata_begins_as_text(stream->head, seen);
 
+	if (reason == LIBRA_REASON_PARSER && libra_handshake_begins(ls, stream, looked))
+		return 0;
 	libra_sock_tx_opaque(ls, reason);
 	if (ls->tx.cursor)
 		return libra_sock_kill(ls, LIBRA_RESET_MISMATCH);

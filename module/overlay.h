@@ -3,6 +3,8 @@
  * Overlays: copies of the lower protocol's proto and proto_ops in which the
  * calls that carry bytes are Libra's. One for each lower pair, never one a
  * socket. `lower` is the seam: everything below is called through it.
+ *
+ * Lower is tcp, or tls (kTLS) over tcp, in each direction by itself.
  */
 #ifndef _LIBRA_OVERLAY_H
 #define _LIBRA_OVERLAY_H
@@ -11,21 +13,30 @@
 #include <linux/net.h>
 #include <net/sock.h>
 
+#include "uapi/libra.h"
+
 struct libra_overlay {
-	const char *name;			/* of the lower protocol */
+	struct list_head node;
+	enum libra_lower rx;		/* what is read from ... */
+	enum libra_lower tx;		/* ... and written to */
 	struct proto *lower;
 	const struct proto_ops *lower_ops;
+	struct proto seen;		/* lower as it was: tls may have come anew since */
 	struct proto prot;
 	struct proto_ops ops;
 };
 
 int libra_overlay_init(void);
+void libra_overlay_exit(void);
 
-/* The overlay over what @sk has now, or NULL when there is none for it */
+/* The overlay over what @sk has now when that is tcp, or NULL; never sleeps */
 struct libra_overlay *libra_overlay_find(const struct sock *sk);
-
-/* What may be read now without waiting, bytes; with the socket locked */
-int libra_lower_available(const struct libra_overlay *overlay, struct sock *sk);
+/*
+ * The same over whatever @sk has now, made when it is the first of its kind. With
+ * the socket locked; sleeps.
+ */
+struct libra_overlay *libra_overlay_over_tls(const struct sock *sk, enum libra_lower rx,
+					     enum libra_lower tx);
 
 /*
  * What is below the overlay, or what is there: for calls that found no context

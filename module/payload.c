@@ -70,8 +70,10 @@ struct libra_payload *libra_payload_new(struct libra_domain *domain)
 	payload->max_segs = LIBRA_PAYLOAD_INLINE;
 	payload->charge = 0;
 	payload->credit = 0;
+	payload->pinned = NULL;
 	atomic_set(&payload->users, 0);
 	payload->moves = 0;
+	payload->shared = false;
 	payload->spill = NULL;
 	payload->class = NULL;
 	payload->segs = payload->inline_segs;
@@ -401,6 +403,7 @@ int libra_payload_move_in(struct libra_payload *payload, struct bio_vec *segs, u
 	payload->nr_segs = nr;
 	payload->max_segs = nr;
 	payload->moves++;
+	payload->shared = true;
 	payload->charge = (size_t)nr << PAGE_SHIFT;
 	/* it is about to be sent, whatever the limit says */
 	libra_domain_charge_anyway(domain, payload->charge);

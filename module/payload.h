@@ -16,6 +16,7 @@
 struct libra_class;
 struct libra_domain;
 struct file;
+struct folio;
 
 enum libra_payload_state {
 	LIBRA_PAYLOAD_OPEN,	/* being filled by a read */
@@ -33,6 +34,7 @@ struct libra_payload {
 	refcount_t ref;		/* the domain's table, and each user */
 	u8 state;		/* enum libra_payload_state; domain->lock */
 	bool followed;		/* more of its message could be read at once */
+	bool shared;		/* with somebody who may change its pages: a file's, a process's */
 	struct libra_domain *domain;
 	struct list_head node;	/* domain->live, ->spilled or ->sent */
 	unsigned long born;	/* jiffies, when it became LIVE or SENT */
@@ -46,7 +48,9 @@ struct libra_payload {
 	u32 nr_segs;
 	u32 max_segs;
 	size_t charge;		/* bytes that the pages pin */
-	size_t credit;		/* of those the ones that none pins yet, while it is OPEN */
+	/* while it is OPEN: of those the ones that none pins yet, and the last segment's folio */
+	size_t credit;
+	const struct folio *pinned;
 	struct bio_vec *segs;
 	struct bio_vec inline_segs[LIBRA_PAYLOAD_INLINE];
 	struct libra_place *places;

@@ -35,6 +35,20 @@ bool libra_placeholder_mark(const struct libra_payload *payload,
 	return placeholder_put(&marker, place, offset);
 }
 
+bool libra_placeholder_mark_ends(const struct libra_payload *payload,
+				 const struct iov_iter *place, u32 len)
+{
+	struct libra_marker marker;
+	u32 end = len - LIBRA_MARKER_LEN;
+
+	might_fault();
+	libra_marker_make(&marker, payload->id, payload->secret, 0);
+	if (!placeholder_put(&marker, place, 0))
+		return false;
+	libra_marker_move(&marker, payload->id, payload->secret, end);
+	return placeholder_put(&marker, place, end);
+}
+
 /* Has nobody touched this page yet? A fault would tell as well, for four times as much */
 static bool placeholder_absent(const struct iov_iter *place, u32 offset)
 {
@@ -80,14 +94,14 @@ static u32 placeholder_put_steps(const struct libra_payload *payload,
 
 /*
  * Pages that nobody has touched stay so; two in a row: the buffer is such a one.
- * Behind a page that is there another one is likely, and is not asked for first.
+ * Behind a page that is there another one is likely, and is not asked for first;
+ * so is the first one where the buffer before this was there to its end.
  */
 void libra_placeholder_mark_steps(struct libra_payload *payload,
-				  const struct iov_iter *place)
+				  const struct iov_iter *place, bool *likely_there)
 {
 	u32 step = 1, absent = 0, steps, count, done;
 	struct libra_marker marker;
-	bool likely_there = false;
 
 	if (payload->len < LIBRA_MARKER_STEP + LIBRA_PLACEHOLDER_MIN)
 		return;
@@ -97,13 +111,13 @@ void libra_placeholder_mark_steps(struct libra_payload *payload,
 	while (step < steps && absent < 2) {
 		count = steps - step;
 		done = 0;
-		if (likely_there || !placeholder_absent(place, step * LIBRA_MARKER_STEP))
+		if (*likely_there || !placeholder_absent(place, step * LIBRA_MARKER_STEP))
 			done = placeholder_put_steps(payload, &marker, place,
 						     step * LIBRA_MARKER_STEP, &count);
 		bitmap_set(payload->marked, step, done);
-		likely_there = done == count;
-		absent = done ? !likely_there : absent + 1;
-		step += likely_there ? done : done + 1;
+		*likely_there = done == count;
+		absent = done ? !*likely_there : absent + 1;
+		step += *likely_there ? done : done + 1;
 	}
 	pagefault_enable();
 }

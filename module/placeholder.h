@@ -16,12 +16,15 @@ struct libra_payload;
 /* Writes the marker of @offset into @place; false when it cannot be written */
 bool libra_placeholder_mark(const struct libra_payload *payload,
 			    const struct iov_iter *place, u32 offset);
+/* The same with both ends of @len bytes */
+bool libra_placeholder_mark_ends(const struct libra_payload *payload,
+				 const struct iov_iter *place, u32 len);
 /*
  * Writes those in between, where the page is present: a slice from the middle is
- * then seen on its way out.
+ * then seen on its way out. @likely_there: a guess, and how it turned out.
  */
 void libra_placeholder_mark_steps(struct libra_payload *payload,
-				  const struct iov_iter *place);
+				  const struct iov_iter *place, bool *likely_there);
 /*
  * Are the markers of [offset, offset + len) what the next bytes of @iter say,
  * and none of them out of order? 0, -EILSEQ, or -EFAULT.

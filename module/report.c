@@ -129,6 +129,15 @@ static int socket_put_streams(struct sk_buff *skb, const struct libra_sock *ls)
 	       nla_put_u64_64bit(skb, LIBRA_SOCKET_ATTR_TX_REUSED, READ_ONCE(tx->uncopied), pad);
 }
 
+static int socket_put_lower(struct sk_buff *skb, const struct libra_overlay *over)
+{
+	bool tls = over->rx != LIBRA_LOWER_TCP || over->tx != LIBRA_LOWER_TCP;
+
+	return nla_put_string(skb, LIBRA_SOCKET_ATTR_LOWER, tls ? "tls" : "tcp") ||
+	       nla_put_u8(skb, LIBRA_SOCKET_ATTR_RX_LOWER, over->rx) ||
+	       nla_put_u8(skb, LIBRA_SOCKET_ATTR_TX_LOWER, over->tx);
+}
+
 /* The mode in force */
 static u8 socket_mode(const struct libra_sock *ls)
 {
@@ -150,7 +159,7 @@ static int socket_put(struct sk_buff *skb, const struct libra_sock *ls)
 				 LIBRA_SOCKET_ATTR_PAD) ||
 	       (cookie && nla_put_u64_64bit(skb, LIBRA_SOCKET_ATTR_COOKIE, cookie,
 					    LIBRA_SOCKET_ATTR_PAD)) ||
-	       nla_put_string(skb, LIBRA_SOCKET_ATTR_LOWER, ls->overlay->name) ||
+	       socket_put_lower(skb, libra_sock_over(ls)) ||
 	       nla_put_string(skb, LIBRA_SOCKET_ATTR_PARSER, libra_parser_name(policy->parser)) ||
 	       nla_put_u8(skb, LIBRA_SOCKET_ATTR_MODE, socket_mode(ls)) ||
 	       socket_put_streams(skb, ls);

@@ -71,29 +71,38 @@ void libra_retain_end(struct libra_payload *payload)
 	payload->credit = 0;
 }
 
+/* Neither a slab's nor one that nobody can take references to, see sendpage_ok() */
+static bool retain_pinnable(const struct folio *folio)
+{
+	return !folio_test_slab(folio) && folio_ref_count(folio) > 0;
+}
+
 /* Takes a reference of its own to @page */
 static enum libra_reason retain_page(struct libra_payload *payload,
 				     struct page *page, u32 offset, u32 len)
 {
-	struct bio_vec *last = payload->nr_segs ? &payload->segs[payload->nr_segs - 1] : NULL;
-	struct page *head = compound_head(page);
+	struct folio *folio = page_folio(page);
 
-	if (last && compound_head(last->bv_page) == head) {
-		/* neighbours of one compound page pin it once, as one segment if they touch */
-		if (libra_frags_touch(last, page, offset)) {
+	if (folio == payload->pinned) {
+		struct bio_vec *last = &payload->segs[payload->nr_segs - 1];
+
+		/* neighbours of one folio pin it once, as one segment if they touch */
+		if (libra_frags_follow(last, page, offset)) {
 			last->bv_len += len;
 			payload->len += len;
 			return LIBRA_REASON_NONE;
 		}
 	} else {
-		if (!sendpage_ok(head))
+		if (!retain_pinnable(folio))
 			return LIBRA_REASON_LINEAR;
-		if (!retain_charge(payload, page_size(head)))
+		if (!retain_charge(payload, folio_size(folio)))
 			return LIBRA_REASON_CAP;
+		payload->shared |= READ_ONCE(folio->mapping) || folio_mapped(folio);
 	}
 	if (payload->nr_segs == payload->max_segs && !retain_grow(payload))
 		return LIBRA_REASON_NOMEM;
-	get_page(head);
+	folio_get(folio);
+	payload->pinned = folio;
 	bvec_set_page(&payload->segs[payload->nr_segs++], page, len, offset);
 	payload->len += len;
 	return LIBRA_REASON_NONE;
@@ -153,51 +162,72 @@ static enum libra_reason retain_frag(struct libra_payload *payload,
 	return retain_page(payload, page, offset_in_page(offset), len);
 }
 
+/* Up to @len bytes of the fragments, from @offset in them on; how many, @reason why not more */
+static u32 retain_frags(struct libra_payload *payload, const struct skb_shared_info *shinfo,
+			u32 offset, u32 len, u8 *reason)
+{
+	const skb_frag_t *frag = shinfo->frags, *end = frag + shinfo->nr_frags;
+	u32 taken = 0, n;
+
+	for (; frag < end && offset >= skb_frag_size(frag); frag++)
+		offset -= skb_frag_size(frag);
+	for (; frag < end && taken < len; frag++, taken += n, offset = 0) {
+		n = min(len - taken, skb_frag_size(frag) - offset);
+		if (!n)
+			continue;
+		*reason = retain_frag(payload, frag, offset, n);
+		if (*reason)
+			break;
+	}
+	return taken;
+}
+
+/* The same of the packets in the list */
+static u32 retain_list(struct libra_payload *payload, struct sk_buff *skb,
+		       u32 offset, u32 len, u8 *reason)
+{
+	struct sk_buff *part;
+	u32 taken = 0;
+
+	skb_walk_frags(skb, part) {
+		if (offset >= part->len) {
+			offset -= part->len;
+			continue;
+		}
+		taken += libra_retain(payload, part, offset,
+				      min(len - taken, part->len - offset), reason);
+		if (*reason || taken == len)
+			break;
+		offset = 0;
+	}
+	return taken;
+}
+
 u32 libra_retain(struct libra_payload *payload, struct sk_buff *skb,
 		 u32 offset, u32 len, u8 *reason)
 {
-	u32 taken = 0, begin = skb_headlen(skb), n;
-	struct sk_buff *part;
-	int i;
+	u32 headlen = skb_headlen(skb), taken = 0, n;
 
 	*reason = LIBRA_REASON_NONE;
 	if (!skb_frags_readable(skb)) {
 		*reason = LIBRA_REASON_LINEAR;
 		return 0;
 	}
-	if (offset < begin) {
-		n = min(len, begin - offset);
+	payload->shared |= skb_has_shared_frag(skb);
+	if (offset < headlen) {
+		n = min(len, headlen - offset);
 		*reason = retain_linear(payload, skb, offset, n);
 		if (*reason)
 			return 0;
+		if (n == len)
+			return n;
 		taken = n;
 	}
-	for (i = 0; taken < len && i < skb_shinfo(skb)->nr_frags; i++) {
-		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
-		u32 end = begin + skb_frag_size(frag);
-
-		if (offset + taken < end) {
-			n = min(len - taken, end - offset - taken);
-			*reason = retain_frag(payload, frag,
-					      offset + taken - begin, n);
-			if (*reason)
-				return taken;
-			taken += n;
-		}
-		begin = end;
-	}
-	skb_walk_frags(skb, part) {
-		if (taken == len)
-			break;
-		if (offset + taken < begin + part->len) {
-			n = min(len - taken, begin + part->len - offset - taken);
-			i = libra_retain(payload, part,
-					 offset + taken - begin, n, reason);
-			taken += i;
-			if (*reason)
-				return taken;
-		}
-		begin += part->len;
-	}
-	return taken;
+	offset += taken - headlen;
+	n = retain_frags(payload, skb_shinfo(skb), offset, len - taken, reason);
+	taken += n;
+	if (*reason || taken == len)
+		return taken;
+	offset += n - (skb_pagelen(skb) - headlen);
+	return taken + retain_list(payload, skb, offset, len - taken, reason);
 }

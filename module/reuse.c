@@ -60,7 +60,8 @@ static bool reuse_body_goes_on(const struct libra_tx_call *call, u32 len)
 	const struct libra_stream *stream = call->stream;
 	const struct tcp_sock *tp = tcp_sk(call->ls->sk);
 
-	if (call->flags & MSG_EOR || !READ_ONCE(tp->packets_out) || len >= READ_ONCE(tp->mss_cache))
+	if (call->flags & MSG_EOR || !libra_send_to_tcp(call->ls) ||
+	    !READ_ONCE(tp->packets_out) || len >= READ_ONCE(tp->mss_cache))
 		return false;
 	if (libra_stream_last(stream) && stream->payload_left != LIBRA_PAYLOAD_EOF)
 		return stream->payload_left > len;

@@ -19,12 +19,11 @@
 #include "place.h"
 #include "policy.h"
 #include "rx.h"
+#include "rx_call.h"
+#include "rx_tls.h"
 #include "sock.h"
 #include "stats.h"
 #include "verify.h"
-
-/* Nothing was read, and lower has to */
-#define RX_PLAIN	(-ENOTSUPP)
 
 /* ---- copying ---- */
 
@@ -104,8 +103,8 @@ static bool rx_worth(const struct libra_sock *ls)
 	const struct libra_stream *stream = &ls->rx.stream;
 
 	/* of a message that goes on, nobody knows yet how long it will be */
-	return !libra_stream_last(stream) ? stream->frame_len :
-	       stream->frame_len >= READ_ONCE(ls->policy->threshold);
+	return !libra_stream_last(stream) ? stream->payload_left :
+	       stream->payload_left >= READ_ONCE(ls->policy->threshold);
 }
 
 /* Copies what is looked at out of the skb, more of it as long as that helps */
@@ -141,8 +140,9 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	verdict = rx_parse(call, skb, offset, len, &looked, &frame);
 	meta = verdict == LIBRA_FRAME ? frame.meta_len - stream->head_len : looked;
 	if (verdict < 0 || !meta) {
-		libra_sock_rx_opaque(call->ls, verdict == -ESTALE ?
-				     LIBRA_REASON_NO_PARSER : LIBRA_REASON_PARSER);
+		if (!libra_handshake_begins(call->ls, stream, looked))
+			libra_sock_rx_opaque(call->ls, verdict == -ESTALE ?
+					     LIBRA_REASON_NO_PARSER : LIBRA_REASON_PARSER);
 		libra_stream_free(stream);
 		return rx_copy(call, skb, offset, min_t(size_t, len, room));
 	}
@@ -199,33 +199,44 @@ static int rx_actor(read_descriptor_t *desc, struct sk_buff *skb,
 	u32 used = 0;
 	int n;
 
+	/* of what lies behind a record nobody knows anything yet */
+	call->available = max_t(size_t, call->available, len);
 	while (used < len && !call->err) {
 		n = rx_step(call, skb, offset + used, len - used);
 		if (!n)
 			break;
 		used += n;
 	}
+	call->record_ends |= used == len;
 	if (call->err || (!call->payload && !iov_iter_count(call->to)))
 		desc->count = 0;
 	return used;
 }
 
-static void rx_drain(struct libra_rx_call *call)
+int libra_rx_drain(struct libra_rx_call *call)
 {
-	const struct libra_overlay *overlay = call->ls->overlay;
 	read_descriptor_t desc = { .count = 1, .arg.data = call };
-	struct sock *sk = call->ls->sk;
-	size_t before = call->done;
-	int err;
+	const struct libra_sock *ls = call->ls;
+	int ret;
 
-	call->available = libra_lower_available(overlay, sk);
-	err = overlay->lower_ops->read_sock(sk, &desc, rx_actor);
+	ret = libra_sock_over(ls)->lower_ops->read_sock(ls->sk, &desc, rx_actor);
 	if (call->payload)
 		libra_elide_close(call);
+	return ret;
+}
+
+static void rx_drain(struct libra_rx_call *call)
+{
+	struct sock *sk = call->ls->sk;
+	size_t before = call->done;
+	int ret;
+
+	call->available = tcp_inq(sk);
+	ret = libra_rx_drain(call);
 	/* as tcp_recvmsg() does it, and read_sock() does not */
 	sk_peek_offset_bwd(sk, call->done - before);
-	if (err < 0 && !call->err)
-		call->err = err;
+	if (ret < 0 && !call->err)
+		call->err = ret;
 }
 
 /* As tcp_recvmsg() decides it; @ret is only set when nothing was read */
@@ -242,7 +253,7 @@ static bool rx_ends(struct libra_rx_call *call, size_t target, long timeo, int *
 	/* read_sock() stops before an urgent byte; lower knows what to do with it */
 	if (tcp_sk(sk)->urg_data &&
 	    (!call->done || tcp_sk(sk)->urg_seq == READ_ONCE(tcp_sk(sk)->copied_seq))) {
-		*ret = RX_PLAIN;
+		*ret = LIBRA_RX_PLAIN;
 		return true;
 	}
 	if (call->done >= target && !READ_ONCE(sk->sk_backlog.tail))
@@ -286,7 +297,7 @@ static int rx_wait(struct libra_rx_call *call, long *timeo)
 	return err;
 }
 
-static int rx_receive(struct libra_rx_call *call, size_t len, int flags)
+static int rx_receive(struct libra_rx_call *call, struct msghdr *msg, size_t len, int flags)
 {
 	struct sock *sk = call->ls->sk;
 	long timeo = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
@@ -314,7 +325,12 @@ static int rx_receive(struct libra_rx_call *call, size_t len, int flags)
 		ret = 0;
 	}
 	release_sock(sk);
-	return READ_ONCE(call->ls->reset) ? -ECONNRESET : call->done ?: ret;
+	if (READ_ONCE(call->ls->reset))
+		return -ECONNRESET;
+	ret = call->done ?: ret;
+	if (msg->msg_get_inq && ret >= 0)
+		msg->msg_inq = tcp_inq(sk) ?: sock_flag(sk, SOCK_DONE);
+	return ret;
 }
 
 /* ---- what is not framed ---- */
@@ -349,7 +365,7 @@ static int rx_plain(struct libra_sock *ls, struct msghdr *msg, size_t len,
 	struct iov_iter from = msg->msg_iter;
 	int ret;
 
-	ret = ls->overlay->lower->recvmsg(ls->sk, msg, len, flags LIBRA_RECVMSG_ARG);
+	ret = libra_sock_over(ls)->lower->recvmsg(ls->sk, msg, len, flags LIBRA_RECVMSG_ARG);
 	if (ret <= 0 || flags & (MSG_TRUNC | MSG_ERRQUEUE))
 		return ret;
 	if (flags & MSG_PEEK)
@@ -389,10 +405,11 @@ static int rx_framed(struct libra_sock *ls, struct libra_domain *domain,
 	if (call.elide && (iter_is_ubuf(call.to) || iter_is_iovec(call.to)))
 		libra_domain_arm(domain, ls);
 	mutex_lock(&ls->rx.lock);
-	ret = rx_receive(&call, len, flags);
+	if (libra_sock_over(ls)->rx == LIBRA_LOWER_TCP)
+		ret = rx_receive(&call, msg, len, flags);
+	else
+		ret = libra_rx_tls_receive(&call, msg, len, flags);
 	mutex_unlock(&ls->rx.lock);
-	if (msg->msg_get_inq && ret >= 0)
-		msg->msg_inq = tcp_inq(ls->sk) ?: sock_flag(ls->sk, SOCK_DONE);
 	return ret;
 }
 
@@ -420,10 +437,10 @@ int libra_recvmsg(struct sock *sk, struct msghdr *msg, size_t len, int flags
 	}
 	if (rx_unusual(sk, flags))
 		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
-	ret = RX_PLAIN;
+	ret = LIBRA_RX_PLAIN;
 	if (libra_stream_synced(&ls->rx.stream))
 		ret = rx_framed(ls, domain, msg, len, flags);
-	if (ret == RX_PLAIN) {
+	if (ret == LIBRA_RX_PLAIN) {
 		libra_rx_lose(ls, LIBRA_REASON_FLAGS);
 		ret = rx_plain(ls, msg, len, flags LIBRA_RECVMSG_ARG);
 	}

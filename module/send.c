@@ -13,13 +13,20 @@
 #include "send.h"
 #include "sock.h"
 #include "stats.h"
+#include "tls.h"
 
 struct workqueue_struct *libra_send_wq;
+
+bool libra_send_to_tcp(const struct libra_sock *ls)
+{
+	return libra_sock_over(ls)->tx == LIBRA_LOWER_TCP;
+}
 
 void libra_send_begin(struct libra_sock *ls)
 {
 	lockdep_assert_held(&ls->tx.lock);
-	ls->tx.locked = ls->overlay->lower_ops->sendmsg_locked;
+	/* tls locks it itself; what its ops have in that place is TCP's */
+	ls->tx.locked = libra_send_to_tcp(ls) && libra_sock_over(ls)->lower_ops->sendmsg_locked;
 	if (ls->tx.locked)
 		lock_sock(ls->sk);
 }
@@ -47,8 +54,8 @@ static int send_lower(struct libra_sock *ls, struct msghdr *msg, size_t len, int
 		msg->msg_flags &= ~MSG_EOR;
 	iov_iter_truncate(&msg->msg_iter, len);
 	if (ls->tx.locked)
-		return ls->overlay->lower_ops->sendmsg_locked(ls->sk, msg, len);
-	return ls->overlay->lower->sendmsg(ls->sk, msg, len);
+		return libra_sock_over(ls)->lower_ops->sendmsg_locked(ls->sk, msg, len);
+	return libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, len);
 }
 
 static int send_iter(struct libra_sock *ls, const struct iov_iter *part, size_t len,
@@ -90,7 +97,7 @@ int libra_send_pages(struct libra_sock *ls, const struct iov_iter *part, size_t 
 bool libra_send_cork(struct libra_sock *ls)
 {
 	lockdep_assert_held(&ls->tx.lock);
-	if (!READ_ONCE(tcp_sk(ls->sk)->packets_out))
+	if (!libra_send_to_tcp(ls) || !READ_ONCE(tcp_sk(ls->sk)->packets_out))
 		return false;
 	/* as much as a packet that the device still has, see tcp_should_autocork() */
 	refcount_add(SEND_CORK, &ls->sk->sk_wmem_alloc);
@@ -126,8 +133,13 @@ void libra_send_push(struct libra_sock *ls)
 {
 	struct socket *sock = ls->sk->sk_socket;
 
-	if (sock && ls->overlay->lower_ops->splice_eof)
-		ls->overlay->lower_ops->splice_eof(sock);
+	if (libra_sock_over(ls)->tx == LIBRA_LOWER_TLS_SW) {
+		libra_tls_push(ls);
+		return;
+	}
+
+	if (sock && libra_sock_over(ls)->lower_ops->splice_eof)
+		libra_sock_over(ls)->lower_ops->splice_eof(sock);
 }
 
 /* As TCP does it: the next ACK wakes who waits for room, and where none is due we do */

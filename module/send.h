@@ -17,6 +17,12 @@ int libra_send_init(void);
 void libra_send_exit(void);
 
 /*
+ * Nothing is between us and TCP: what does not fill a packet may wait there, and an
+ * ACK lets it go. tls keeps what it was told to wait with until the next call.
+ */
+bool libra_send_to_tcp(const struct libra_sock *ls);
+
+/*
  * Between these the socket is locked, where lower can send on a locked one: no
  * ACK pushes the end of a part out before the next part is there. With tx.lock;
  * nothing in between waits.

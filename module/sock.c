@@ -53,6 +53,7 @@ static void sock_free_work(struct work_struct *work)
 	if (ls->tx.cursor)
 		libra_payload_put(ls->tx.cursor);
 	libra_gather_free(ls->tx.gather);
+	libra_held_free(&ls->tx.held);
 	libra_stream_free(&ls->rx.stream);
 	libra_stream_free(&ls->tx.stream);
 	kfree(ls->rx.stream.verify);
@@ -63,6 +64,7 @@ static void sock_free_work(struct work_struct *work)
 		atomic_dec(&ls->domain->sockets);
 		libra_domain_put(ls->domain);
 	}
+	libra_exchanges_free(&ls->exchanges);
 	atomic_dec(&ls->policy->sockets);
 	libra_policy_put(ls->policy);
 	kmem_cache_free(sock_cache, ls);
@@ -97,14 +99,13 @@ struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
 	ls->overlay = overlay;
 	ls->listener = origin == LIBRA_ORIGIN_LISTEN;
 	INIT_LIST_HEAD(&ls->node);
-	spin_lock_init(&ls->exchanges.lock);
+	libra_exchanges_init(&ls->exchanges);
 	mutex_init(&ls->rx.lock);
 	mutex_init(&ls->tx.lock);
 	INIT_RCU_WORK(&ls->free_work, sock_free_work);
 	libra_stream_init(&ls->rx.stream, ls, rx_side);
 	libra_stream_init(&ls->tx.stream, ls, rx_side == LIBRA_SIDE_REQUEST ?
 			  LIBRA_SIDE_RESPONSE : LIBRA_SIDE_REQUEST);
-	libra_held_init(ls);
 	if (origin == LIBRA_ORIGIN_LATE)
 		libra_sock_opaque(ls, LIBRA_REASON_LATE);
 	if (origin == LIBRA_ORIGIN_LISTEN) {
@@ -188,12 +189,25 @@ struct libra_sock *libra_sock_next(u64 after)
 
 /* ---- who uses it ---- */
 
+static bool sock_in_handshake(const struct libra_sock *ls)
+{
+	return READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_HANDSHAKE ||
+	       (READ_ONCE(ls->rx.stream.state) == LIBRA_STREAM_HANDSHAKE &&
+		ls->rx.stream.side == LIBRA_SIDE_REQUEST);
+}
+
 static void sock_count_gate(struct libra_sock *ls)
 {
 	struct libra_domain *domain = READ_ONCE(ls->domain);
 
 	if (!domain || ls->listener || READ_ONCE(ls->rx.stream.state) == LIBRA_STREAM_TUNNEL)
 		return;
+	/* nobody knows yet whether what will be written can be read here */
+	if (sock_in_handshake(ls)) {
+		if (!test_and_set_bit(LIBRA_SOCK_OPAQUE, &ls->bits))
+			atomic_inc(&domain->opaque);
+		return;
+	}
 	if (ls->rx.stream.reason == LIBRA_REASON_LATE) {
 		if (!test_and_set_bit(LIBRA_SOCK_LATE, &ls->bits))
 			atomic_inc(&domain->late);
@@ -216,7 +230,7 @@ void libra_sock_bind_to(struct libra_sock *ls, struct libra_domain *domain)
 		libra_domain_put(domain);
 		return;
 	}
-	if (READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_OPAQUE)
+	if (READ_ONCE(ls->tx.stream.state) == LIBRA_STREAM_OPAQUE || sock_in_handshake(ls))
 		sock_count_gate(ls);
 }
 
@@ -274,7 +288,7 @@ bool libra_sock_may_elide(const struct libra_sock *ls)
 static void stream_give_up(struct libra_sock *ls, struct libra_stream *stream,
 			   enum libra_reason reason)
 {
-	if (!libra_stream_synced(stream))
+	if (!libra_stream_synced(stream) && READ_ONCE(stream->state) != LIBRA_STREAM_HANDSHAKE)
 		return;
 	WRITE_ONCE(stream->reason, reason);
 	WRITE_ONCE(stream->state, LIBRA_STREAM_OPAQUE);
@@ -305,6 +319,55 @@ void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason)
 {
 	stream_give_up(ls, &ls->tx.stream, reason);
 	sock_count_gate(ls);
+}
+
+/* ---- streams that TLS is set up for ---- */
+
+static bool stream_untouched(const struct libra_stream *stream)
+{
+	return libra_stream_synced(stream) && !stream->begun && !stream->head_len &&
+	       !stream->copied && !stream->uncopied;
+}
+
+static bool stream_in_handshake(const struct libra_stream *stream)
+{
+	return READ_ONCE(stream->state) == LIBRA_STREAM_HANDSHAKE;
+}
+
+void libra_sock_handshake(struct libra_sock *ls, struct libra_stream *stream)
+{
+	WRITE_ONCE(stream->state, LIBRA_STREAM_HANDSHAKE);
+	sock_count_gate(ls);
+}
+
+/* What was no TLS is over; a line for the proxy, say, may have come in before */
+static bool sock_begins_anew(const struct libra_sock *ls)
+{
+	const struct libra_stream *rx = &ls->rx.stream, *tx = &ls->tx.stream;
+
+	return (stream_untouched(tx) || stream_in_handshake(tx)) && !ls->exchanges.count &&
+	       (stream_untouched(rx) || stream_in_handshake(rx) ||
+		(READ_ONCE(rx->state) == LIBRA_STREAM_OPAQUE &&
+		 rx->reason == LIBRA_REASON_PARSER && !rx->uncopied));
+}
+
+void libra_sock_securing(struct libra_sock *ls)
+{
+	if (!sock_begins_anew(ls)) {
+		libra_sock_opaque(ls, LIBRA_REASON_PARSER);
+		return;
+	}
+	libra_sock_handshake(ls, &ls->rx.stream);
+	libra_sock_handshake(ls, &ls->tx.stream);
+}
+
+void libra_sock_secured(struct libra_sock *ls, struct libra_stream *stream)
+{
+	if (READ_ONCE(stream->state) != LIBRA_STREAM_HANDSHAKE)
+		return;
+	libra_stream_restart(stream, ls);
+	if (!sock_in_handshake(ls) && libra_stream_synced(&ls->tx.stream))
+		sock_uncount_gate(ls);
 }
 
 void libra_sock_unlisten(struct libra_sock *ls)

@@ -6,12 +6,14 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/rhashtable-types.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
+#include "handshake.h"
 #include "held.h"
 #include "stream.h"
 #include "uapi/libra.h"
@@ -21,25 +23,35 @@ struct libra_gather;
 struct libra_overlay;
 struct libra_payload;
 struct libra_policy;
+struct tcp_ulp_ops;
 
-/* Requests whose answers have not come, oldest first: tags of parsers */
+/* Few clients ask more before they are answered */
+#define LIBRA_EXCHANGE_FEW	4
+
+struct libra_exchange {
+	u8 tag;			/* of a parser */
+	u8 request;		/* of classes.c */
+};
+
+/* Requests whose answers have not come, a ring with the oldest first */
 struct libra_exchanges {
 	spinlock_t lock;	/* all of it */
 	u8 first;
 	u8 count;
-	u8 tags[LIBRA_EXCHANGE_MAX];
-	u8 requests[LIBRA_EXCHANGE_MAX];	/* of classes.c */
+	u8 room;		/* LIBRA_EXCHANGE_FEW, or LIBRA_EXCHANGE_MAX */
+	struct libra_exchange few[LIBRA_EXCHANGE_FEW];
+	struct libra_exchange *ring;	/* few, or one that was allocated */
 };
 
 struct libra_rx {
 	struct mutex lock;	/* one read at a time; never held while waiting */
 	struct libra_stream stream;
 	bool elides;		/* this frame is worth it */
+	bool buffers_there;	/* the pages of the last buffer were present */
 };
 
 struct libra_tx {
 	struct mutex lock;	/* one write at a time; never held while waiting */
-	bool locked;		/* the socket, by libra_send_begin() */
 	struct ubuf_info ubuf;	/* of frags.c */
 	struct libra_stream stream;
 	/* the cursor: the payload that is being sent, and how far it is */
@@ -49,6 +61,8 @@ struct libra_tx {
 	u32 cursor_seg_off;	/* ... and where it begins ... */
 	u32 cursor_moves;	/* ... in the pages that it had by then */
 	struct libra_gather *gather;	/* NULL until something was gathered */
+	struct libra_handshake handshake;
+	bool locked;		/* the socket, by libra_send_begin() */
 	struct libra_held held;
 };
 
@@ -58,24 +72,32 @@ enum libra_sock_bits {
 	LIBRA_SOCK_CLOSING,	/* by the application */
 	LIBRA_SOCK_RECONNECTED,	/* disconnected by the application */
 	LIBRA_SOCK_FOREIGN,	/* used by more than one process */
+	LIBRA_SOCK_FINISHED,	/* closed or let go: lower may have freed what it had */
 };
 
 struct libra_sock {
 	struct sock *sk;
 	refcount_t ref;			/* the attachment, calls in flight, timers */
-	unsigned long bits;		/* enum libra_sock_bits */
-	struct libra_overlay *overlay;
-	struct libra_policy *policy;
-	struct libra_domain *domain;	/* set once, by the first call of a process */
 	u8 reset;			/* enum libra_reset: sticky */
 	bool listener;
+	unsigned long bits;		/* enum libra_sock_bits */
+	struct libra_overlay *overlay;	/* another one when tls comes in below, see tls.c */
+	struct libra_policy *policy;
+	struct libra_domain *domain;	/* set once, by the first call of a process */
 	struct list_head node;		/* all attached sockets */
+	struct rhash_head over_tls;	/* of ulp.c ... */
+	const struct tcp_ulp_ops *tls_ulp;	/* ... and whose slot it is there */
 	u64 order;			/* position in that list, for dumps */
 	struct libra_exchanges exchanges;
 	struct libra_rx rx;
 	struct libra_tx tx;
 	struct rcu_work free_work;
 };
+
+static inline const struct libra_overlay *libra_sock_over(const struct libra_sock *ls)
+{
+	return READ_ONCE(ls->overlay);
+}
 
 int libra_sock_init(void);
 void libra_sock_exit(void);
@@ -125,6 +147,15 @@ bool libra_sock_may_elide(const struct libra_sock *ls);
 void libra_sock_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_tx_opaque(struct libra_sock *ls, enum libra_reason reason);
 void libra_sock_rx_opaque(struct libra_sock *ls, enum libra_reason reason);
+/*
+ * TLS is being set up on the connection: nothing is framed in @stream until kTLS
+ * takes over there, which libra_sock_secured() says, with the lock of the stream's
+ * direction. In between the application asks for kTLS, libra_sock_securing(), with
+ * the socket locked.
+ */
+void libra_sock_handshake(struct libra_sock *ls, struct libra_stream *stream);
+void libra_sock_securing(struct libra_sock *ls);
+void libra_sock_secured(struct libra_sock *ls, struct libra_stream *stream);
 /*
  * A listener that is about to connect: watched only. With the socket locked,
  * before it gets the overlay's proto.

@@ -90,50 +90,60 @@ static int spill_out(struct libra_payload *payload)
 	return err == -EBUSY ? 0 : err;
 }
 
-static void spill_all(struct libra_domain *domain, bool pressed)
+/* Until no more than @goal bytes are pinned; true: what is left is too young, or in use */
+static bool spill_all(struct libra_domain *domain, long goal)
 {
-	long goal = atomic_long_read(&domain->retained) / 2;
 	struct libra_payload *payload;
-	bool all;
+	bool pressed;
 	int err;
 
 	do {
-		all = pressed && atomic_long_read(&domain->retained) > goal;
-		payload = libra_payload_oldest(domain, jiffies - (all ? PRESSED_AGE : SPILL_AGE),
+		pressed = atomic_long_read(&domain->retained) > goal;
+		payload = libra_payload_oldest(domain,
+					       jiffies - (pressed ? PRESSED_AGE : SPILL_AGE),
 					       READ_ONCE(libra_limits.spill));
 		if (!payload)
-			return;
+			return pressed;
 		err = spill_out(payload);
 		libra_payload_put(payload);
 		cond_resched();
 	} while (!err);
+	return false;
 }
 
 static void spill_work(struct work_struct *work)
 {
 	struct libra_domain *domain = container_of(to_delayed_work(work),
 						   struct libra_domain, spill);
-	bool pressed = xchg(&domain->pressed, false);
+	bool pressed = xchg(&domain->pressed, false), young = false;
+	long goal = pressed ? atomic_long_read(&domain->retained) / 2 : domain->spill_goal;
 	struct mm_struct *mm = domain->mn.mm;
+	bool waiting;
 
 	while (libra_payload_reclaim(domain, jiffies - (pressed ? 0 : SPILL_AGE)))
 		cond_resched();
 	/* in its memory: to look there, and for its memory cgroup to be charged */
 	if (mmget_not_zero(mm)) {
 		kthread_use_mm(mm);
-		spill_all(domain, pressed);
+		young = spill_all(domain, goal);
 		kthread_unuse_mm(mm);
 		mmput(mm);
 	}
-	if (libra_verify_expire(domain) ||
-	    READ_ONCE(domain->nr_live) > READ_ONCE(domain->nr_spilled) ||
-	    READ_ONCE(domain->nr_sent))
+	/* once more: all that was there when the limit was met is old enough then */
+	domain->spill_goal = pressed && young ? goal : LONG_MAX;
+	waiting = libra_verify_expire(domain);
+	if (pressed && young)
+		queue_delayed_work(spill_wq, &domain->spill, PRESSED_AGE);
+	else if (waiting ||
+		 READ_ONCE(domain->nr_live) > READ_ONCE(domain->nr_spilled) ||
+		 READ_ONCE(domain->nr_sent))
 		queue_delayed_work(spill_wq, &domain->spill, SPILL_AGE);
 }
 
 void libra_spill_begin(struct libra_domain *domain)
 {
 	INIT_DELAYED_WORK(&domain->spill, spill_work);
+	domain->spill_goal = LONG_MAX;
 }
 
 void libra_spill_end(struct libra_domain *domain)

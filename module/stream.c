@@ -35,6 +35,20 @@ void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
 	stream->version = libra_parser_version(ls->policy->parser);
 }
 
+void libra_stream_restart(struct libra_stream *stream, struct libra_sock *ls)
+{
+	libra_stream_free(stream);
+	stream->version = libra_parser_version(ls->policy->parser);
+	stream->begun = false;
+	stream->opened = LIBRA_EXCHANGE_NONE;
+	stream->flags = 0;
+	stream->payload_left = 0;
+	memset(stream->words, 0, sizeof(stream->words));
+	stream->tail.len = 0;
+	WRITE_ONCE(stream->reason, LIBRA_REASON_NONE);
+	WRITE_ONCE(stream->state, LIBRA_STREAM_SYNCED);
+}
+
 /* ---- heads ---- */
 
 /* Nearly all of them; a constructor means that the kernel does not zero them first */
@@ -114,26 +128,60 @@ static u8 exchange_oldest(struct libra_exchanges *exchanges)
 
 	spin_lock(&exchanges->lock);
 	if (exchanges->count)
-		tag = exchanges->tags[exchanges->first];
+		tag = exchanges->ring[exchanges->first].tag;
 	spin_unlock(&exchanges->lock);
 	return tag;
 }
 
+void libra_exchanges_init(struct libra_exchanges *exchanges)
+{
+	spin_lock_init(&exchanges->lock);
+	exchanges->room = LIBRA_EXCHANGE_FEW;
+	exchanges->ring = exchanges->few;
+}
+
+void libra_exchanges_free(struct libra_exchanges *exchanges)
+{
+	if (exchanges->ring != exchanges->few)
+		kfree(exchanges->ring);
+}
+
+/* Only one direction asks, so that nobody else makes it larger or fills it meanwhile */
+static bool exchange_make_room(struct libra_exchanges *exchanges)
+{
+	struct libra_exchange *ring;
+	u8 i;
+
+	if (READ_ONCE(exchanges->count) < exchanges->room)
+		return true;
+	if (exchanges->room == LIBRA_EXCHANGE_MAX)
+		return false;
+	ring = kmalloc_array(LIBRA_EXCHANGE_MAX, sizeof(*ring), GFP_KERNEL);
+	if (!ring)
+		return false;
+	spin_lock(&exchanges->lock);
+	for (i = 0; i < exchanges->count; i++)
+		ring[i] = exchanges->ring[(exchanges->first + i) % exchanges->room];
+	exchanges->first = 0;
+	exchanges->room = LIBRA_EXCHANGE_MAX;
+	exchanges->ring = ring;
+	spin_unlock(&exchanges->lock);
+	return true;
+}
+
 static bool exchange_open(struct libra_exchanges *exchanges, u8 tag, u8 request)
 {
-	bool room;
-	u8 at;
+	struct libra_exchange *exchange;
 
+	if (!exchange_make_room(exchanges))
+		return false;
 	spin_lock(&exchanges->lock);
-	room = exchanges->count < LIBRA_EXCHANGE_MAX;
-	if (room) {
-		at = (exchanges->first + exchanges->count) % LIBRA_EXCHANGE_MAX;
-		exchanges->tags[at] = tag;
-		exchanges->requests[at] = request;
-		exchanges->count++;
-	}
+	exchange = &exchanges->ring[(exchanges->first + exchanges->count) % exchanges->room];
+	exchange->tag = tag;
+	exchange->request = request;
+	exchanges->count++;
 	spin_unlock(&exchanges->lock);
-	return room;
+	return true;
 }
 
 /* The number of the request that is answered by that */
@@ -143,8 +191,8 @@ static u8 exchange_answer(struct libra_exchanges *exchanges)
 
 	spin_lock(&exchanges->lock);
 	if (exchanges->count) {
-		request = exchanges->requests[exchanges->first];
-		exchanges->first = (exchanges->first + 1) % LIBRA_EXCHANGE_MAX;
+		request = exchanges->ring[exchanges->first].request;
+		exchanges->first = (exchanges->first + 1) % exchanges->room;
 		exchanges->count--;
 	}
 	spin_unlock(&exchanges->lock);
@@ -254,7 +302,6 @@ void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 	stream->begun = true;
 	stream->opened = LIBRA_EXCHANGE_NONE;
 	stream->flags = frame->flags;
-	stream->frame_len = frame->payload_len;
 	stream->payload_left = frame->payload_len;
 	/* idle connections are many, and the next head may be long in coming */
 	libra_stream_free(stream);

@@ -10,6 +10,7 @@
 #include "parser.h"
 #include "uapi/libra.h"
 
+struct libra_exchanges;
 struct libra_sock;
 struct libra_verify;
 
@@ -34,8 +35,7 @@ struct libra_stream {
 	u32 version;		/* state version that @words have */
 	/* the frame under way, once its metadata has passed */
 	u32 flags;		/* enum libra_frame_flags */
-	u64 frame_len;		/* its payload */
-	u64 payload_left;	/* of it, what has not passed yet */
+	u64 payload_left;	/* what has not passed yet */
 	/*
 	 * Metadata of the next frame: head[0, head_len) has passed, what is
 	 * behind it is being looked at. NULL between frames.
@@ -56,6 +56,8 @@ void libra_stream_cache_exit(void);
 void libra_stream_init(struct libra_stream *stream, struct libra_sock *ls,
 		       enum libra_side side);
 void libra_stream_free(struct libra_stream *stream);
+/* Its first byte comes next: what has passed was not of the protocol */
+void libra_stream_restart(struct libra_stream *stream, struct libra_sock *ls);
 
 static inline bool libra_stream_synced(const struct libra_stream *stream)
 {
@@ -107,6 +109,8 @@ static inline void libra_stream_payload(struct libra_stream *stream, u64 len)
 		stream->payload_left -= len;
 }
 
+void libra_exchanges_init(struct libra_exchanges *exchanges);
+void libra_exchanges_free(struct libra_exchanges *exchanges);
 /* The connection is gone, and with it what was asked on it; no call is in flight */
 void libra_stream_forget_requests(struct libra_sock *ls);
 

@@ -21,6 +21,7 @@
 #include "ahead.h"
 #include "cursor.h"
 #include "domain.h"
+#include "finish.h"
 #include "guard.h"
 #include "metadata.h"
 #include "overlay.h"
@@ -31,6 +32,7 @@
 #include "sock.h"
 #include "spill.h"
 #include "stats.h"
+#include "tls.h"
 #include "tx.h"
 #include "tx_call.h"
 #include "verify.h"
@@ -78,6 +80,7 @@ static int tx_hold(struct libra_tx_call *call, u32 len)
 	struct iov_iter it = *call->from;
 	u8 bytes[LIBRA_MARKER_LEN];
 	bool known;
+	int ret;
 
 	/* a body ends with what it ends with, but not inside a token */
 	known = call->domain && libra_place_cut(call->domain, call->from, len);
@@ -86,7 +89,11 @@ static int tx_hold(struct libra_tx_call *call, u32 len)
 		       libra_sock_kill(call->ls, LIBRA_RESET_UNFINISHED) : tx_copy(call, len);
 	if (copy_from_iter(bytes, len, call->from) != len)
 		return -EFAULT;
-	libra_held_begin(call->ls, bytes, len, known);
+	ret = libra_held_begin(call->ls, bytes, len, known);
+	if (ret) {
+		*call->from = it;
+		return ret;
+	}
 	call->corked = !(call->flags & MSG_MORE);
 	libra_stream_payload(stream, len);
 	libra_verify_sent(call->ls, &it, len);
@@ -273,6 +280,24 @@ static int tx_parts(struct libra_tx_call *call, size_t *done)
 	return ret;
 }
 
+/* Records that tls could not pass on leave when there is room, see tls_write_space() */
+static int tx_wait_for_tls(struct libra_sock *ls, long *timeo)
+{
+	struct sock *sk = ls->sk;
+
+	if (libra_send_broken(sk))
+		return -EPIPE;
+	if (!sk_stream_memory_free(sk))
+		return libra_send_wait(sk, timeo, false);
+	if (signal_pending(current))
+		return sock_intr_errno(*timeo);
+	libra_tls_go_on(ls);
+	schedule_timeout_interruptible(1);
+	if (*timeo != MAX_SCHEDULE_TIMEOUT)
+		--*timeo;
+	return 0;
+}
+
 static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 {
 	struct libra_sock *ls = call->ls;
@@ -282,7 +307,7 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 
 	for (;;) {
 		ret = tx_parts(call, done);
-		starved = ret == LIBRA_SPILL_AWAY;
+		starved = ret == LIBRA_SPILL_AWAY || ret == -ENOBUFS;
 		if (starved)
 			ret = -EAGAIN;
 		if (ret != -EAGAIN && ret != -EINPROGRESS)
@@ -298,9 +323,12 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 			break;
 		before = *done;
 	}
+	while (!ret && *timeo && !READ_ONCE(ls->reset) && libra_tls_unsent(ls))
+		ret = tx_wait_for_tls(ls, timeo);
 	/* no more comes now; or the last ACK has come already, and none will push it */
 	if (!READ_ONCE(ls->reset) &&
-	    (ret || (call->corked && !READ_ONCE(tcp_sk(ls->sk)->packets_out))))
+	    (ret || (call->corked && (!libra_send_to_tcp(ls) ||
+				      !READ_ONCE(tcp_sk(ls->sk)->packets_out)))))
 		libra_send_push(ls);
 	return ret;
 }
@@ -314,13 +342,15 @@ static bool tx_stamped(const struct sock *sk)
 }
 
 /* Flags and options that make lower do more than send bytes in order */
-static bool tx_unusual(const struct sock *sk, const struct msghdr *msg)
+static bool tx_unusual(const struct libra_sock *ls, const struct msghdr *msg)
 {
 	/* MSG_WAITALL is io_uring's; lower does not look at it */
 	const int usual = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_EOR |
 			  MSG_CMSG_COMPAT | MSG_BATCH | MSG_SPLICE_PAGES | MSG_WAITALL;
 
-	return (msg->msg_flags & ~usual) || msg->msg_controllen || tx_stamped(sk);
+	/* what tls may be told with data is what they are anyway, see libra_tls_aside() */
+	return (msg->msg_flags & ~usual) || tx_stamped(ls->sk) ||
+	       (msg->msg_controllen && libra_send_to_tcp(ls));
 }
 
 /* The connection was broken off meanwhile, perhaps for another one */
@@ -329,6 +359,20 @@ static int tx_disconnected(struct sock *sk, int before)
 	if (READ_ONCE(sk->sk_disconnects) == before)
 		return 0;
 	return sock_error(sk) ?: -EPIPE;
+}
+
+/* Between the bytes of the stream, in which it has no place; behind an alert no more come */
+static int tx_aside(struct libra_sock *ls, struct libra_domain *domain, struct msghdr *msg,
+		    size_t *done)
+{
+	int ret;
+
+	if (libra_tls_ends(msg))
+		libra_finish_send(ls);
+	ret = libra_guard_send_aside(ls, domain, msg);
+	if (ret > 0)
+		*done = ret;
+	return min(ret, 0);
 }
 
 static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
@@ -347,7 +391,12 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 
 	if (READ_ONCE(ls->reset))
 		return -ECONNRESET;
-	if (libra_stream_synced(call.stream) && tx_unusual(ls->sk, msg)) {
+	ret = libra_tls_refuses(ls, msg);
+	if (ret)
+		return ret;
+	if (libra_tls_aside(ls, msg))
+		return tx_aside(ls, call.domain, msg, done);
+	if (libra_stream_synced(call.stream) && tx_unusual(ls, msg)) {
 		/* others of this process will be like it */
 		if (call.domain && tx_stamped(ls->sk))
 			WRITE_ONCE(call.domain->stamped, true);
@@ -358,6 +407,10 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 			return ret;
 	}
 	if (libra_stream_synced(call.stream)) {
+		/* the application had its chance to hand over what it reads */
+		if (!libra_send_to_tcp(ls) &&
+		    READ_ONCE(ls->rx.stream.state) == LIBRA_STREAM_HANDSHAKE)
+			libra_sock_rx_opaque(ls, LIBRA_REASON_NO_KTLS);
 		ret = tx_framed(&call, &timeo, done);
 		if (ret || !msg_data_left(msg))
 			return ret;
@@ -398,7 +451,7 @@ int libra_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	if (!ls)
 		return libra_past(libra_lower_prot(sk)->sendmsg(sk, msg, len));
 	if (!len)
-		ret = ls->overlay->lower->sendmsg(sk, msg, len);
+		ret = libra_sock_over(ls)->lower->sendmsg(sk, msg, len);
 	else
 		ret = tx_noticed(ls, msg, &done);
 	dead = READ_ONCE(ls->reset);

@@ -9,6 +9,7 @@
  */
 #include <linux/inet_diag.h>
 #include <linux/module.h>
+#include <linux/rhashtable.h>
 #include <net/inet_connection_sock.h>
 #include <net/tcp.h>
 
@@ -21,6 +22,21 @@
 
 static struct tcp_ulp_ops libra_ulp;
 
+static struct tcp_ulp_ops libra_over_tls;
+
+/*
+ * Contexts whose slot tls has, by their sock. One comes in before the slot is given
+ * away and goes after it was taken back, so that it is found in between, too. In the
+ * slot stand ops that look like those of tls, but end the context with the socket.
+ */
+static struct rhashtable over_tls;
+static const struct rhashtable_params over_tls_params = {
+	.key_len = sizeof_field(struct libra_sock, sk),
+	.key_offset = offsetof(struct libra_sock, sk),
+	.head_offset = offsetof(struct libra_sock, over_tls),
+	.automatic_shrinking = true,
+};
+
 struct libra_sock *libra_ulp_context(const struct sock *sk)
 {
 	const struct inet_connection_sock *icsk = inet_csk(sk);
@@ -31,7 +47,66 @@ struct libra_sock *libra_ulp_context(const struct sock *sk)
 	 * ours too. Another ULP that came after us sets its data, then its ops.
 	 */
 	smp_rmb();
-	return READ_ONCE(icsk->icsk_ulp_ops) == &libra_ulp ? ls : NULL;
+	if (likely(READ_ONCE(icsk->icsk_ulp_ops) == &libra_ulp && ls))
+		return ls;
+	return atomic_read(&over_tls.nelems) ?
+	       rhashtable_lookup(&over_tls, &sk, over_tls_params) : NULL;
+}
+
+bool libra_ulp_yielded(const struct sock *sk)
+{
+	return READ_ONCE(inet_csk(sk)->icsk_ulp_ops) != &libra_ulp;
+}
+
+bool libra_ulp_holds(struct sock *sk, const struct libra_sock *ls)
+{
+	bool holds;
+
+	sock_owned_by_me(sk);
+	rcu_read_lock();
+	holds = libra_ulp_context(sk) == ls;
+	rcu_read_unlock();
+	return holds;
+}
+
+int libra_ulp_yield(struct sock *sk, struct libra_sock *ls)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	int err;
+
+	sock_owned_by_me(sk);
+	err = rhashtable_insert_fast(&over_tls, &ls->over_tls, over_tls_params);
+	if (err)
+		return err;
+	libra_overlay_pop(ls->overlay, sk);
+	/* pairs with smp_rmb() in libra_ulp_context(): it is in the table first */
+	smp_store_release(&icsk->icsk_ulp_ops, NULL);
+	rcu_assign_pointer(icsk->icsk_ulp_data, NULL);
+	return 0;
+}
+
+void libra_ulp_take_back(struct sock *sk, struct libra_sock *ls)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	sock_owned_by_me(sk);
+	rcu_assign_pointer(icsk->icsk_ulp_data, ls);
+	/* pairs with smp_rmb() in libra_ulp_context(): the data is there first */
+	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
+	libra_overlay_push(ls->overlay, sk, false);
+	rhashtable_remove_fast(&over_tls, &ls->over_tls, over_tls_params);
+}
+
+void libra_ulp_cover(struct sock *sk, struct libra_sock *ls)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+
+	sock_owned_by_me(sk);
+	if (icsk->icsk_ulp_ops == &libra_over_tls)
+		return;
+	ls->tls_ulp = icsk->icsk_ulp_ops;
+	/* pairs with the calls below: whoever gets there finds the genuine ones */
+	smp_store_release(&icsk->icsk_ulp_ops, &libra_over_tls);
 }
 
 static void ulp_hang(struct sock *sk, struct libra_sock *ls,
@@ -44,6 +119,25 @@ static void ulp_hang(struct sock *sk, struct libra_sock *ls,
 	smp_store_release(&icsk->icsk_ulp_ops, &libra_ulp);
 	libra_overlay_push(overlay, sk, ls->listener);
 	libra_sock_list(ls);
+}
+
+int libra_ulp_install_over_tls(struct sock *sk, struct libra_sock *ls)
+{
+	int err;
+
+	sock_owned_by_me(sk);
+	/* tcp_cleanup_ulp() and libra_ulp_remove() put it */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
+	err = rhashtable_insert_fast(&over_tls, &ls->over_tls, over_tls_params);
+	if (err) {
+		module_put(THIS_MODULE);
+		return err;
+	}
+	libra_ulp_cover(sk, ls);
+	libra_overlay_push(ls->overlay, sk, false);
+	libra_sock_list(ls);
+	return 0;
 }
 
 int libra_ulp_install(struct sock *sk, struct libra_sock *ls,
@@ -84,11 +178,37 @@ static void ulp_unhang(struct sock *sk)
 	libra_sock_put(ls);
 }
 
+/* Nobody finds the context any more; the caller has a reference, or is the last */
+static void ulp_uncover(struct sock *sk, struct libra_sock *ls)
+{
+	libra_overlay_pop(ls->overlay, sk);
+	rhashtable_remove_fast(&over_tls, &ls->over_tls, over_tls_params);
+	libra_sock_unlist(ls);
+	libra_sock_put(ls);
+}
+
+/* tls keeps the slot, or whoever has it just now */
+static void ulp_remove_over_tls(struct sock *sk)
+{
+	struct inet_connection_sock *icsk = inet_csk(sk);
+	struct libra_sock *ls;
+
+	ls = rhashtable_lookup_fast(&over_tls, &sk, over_tls_params);
+	if (!ls)
+		return;
+	if (icsk->icsk_ulp_ops == &libra_over_tls)
+		WRITE_ONCE(icsk->icsk_ulp_ops, ls->tls_ulp);
+	ulp_uncover(sk, ls);
+	module_put(THIS_MODULE);
+}
+
 void libra_ulp_remove(struct sock *sk)
 {
 	sock_owned_by_me(sk);
-	if (inet_csk(sk)->icsk_ulp_ops != &libra_ulp)
+	if (libra_ulp_yielded(sk)) {
+		ulp_remove_over_tls(sk);
 		return;
+	}
 	ulp_unhang(sk);
 	WRITE_ONCE(inet_csk(sk)->icsk_ulp_ops, NULL);
 	module_put(THIS_MODULE);
@@ -177,6 +297,79 @@ static size_t ulp_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
 	       3 * nla_total_size(sizeof(u8)) + 4 * nla_total_size_64bit(sizeof(u64));
 }
 
+/* ---- in the place of tls ---- */
+
+/* The socket is destroyed, maybe in a softirq; tcp_cleanup_ulp() puts our reference */
+static void over_tls_release(struct sock *sk)
+{
+	struct libra_sock *ls = rhashtable_lookup_fast(&over_tls, &sk, over_tls_params);
+	const struct tcp_ulp_ops *tls;
+
+	if (WARN_ON_ONCE(!ls))
+		return;
+	tls = ls->tls_ulp;
+	if (tls->release)
+		tls->release(sk);
+	ulp_uncover(sk, ls);
+	module_put(tls->owner);
+}
+
+/* tls's own; with the socket locked, or under RCU */
+static const struct tcp_ulp_ops *over_tls_genuine(const struct sock *sk)
+{
+	const struct libra_sock *ls = rhashtable_lookup(&over_tls, &sk, over_tls_params);
+
+	return ls ? ls->tls_ulp : NULL;
+}
+
+static void over_tls_update(struct sock *sk, struct proto *prot,
+			    void (*write_space)(struct sock *sk))
+{
+	const struct tcp_ulp_ops *tls;
+
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->update)
+		tls->update(sk, prot, write_space);
+	rcu_read_unlock();
+}
+
+static int over_tls_get_info(struct sock *sk, struct sk_buff *skb LIBRA_ULP_INFO_PARAM)
+{
+	const struct tcp_ulp_ops *tls;
+	int err = 0;
+
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->get_info)
+		err = tls->get_info(sk, skb LIBRA_ULP_INFO_ARG);
+	rcu_read_unlock();
+	return err;
+}
+
+static size_t over_tls_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
+{
+	const struct tcp_ulp_ops *tls;
+	size_t size = 0;
+
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->get_info_size)
+		size = tls->get_info_size(sk LIBRA_ULP_INFO_ARG);
+	rcu_read_unlock();
+	return size;
+}
+
+/* Never registered: tls is, under that name */
+static struct tcp_ulp_ops libra_over_tls = {
+	.name = "tls",
+	.owner = THIS_MODULE,
+	.update = over_tls_update,
+	.release = over_tls_release,
+	.get_info = over_tls_get_info,
+	.get_info_size = over_tls_get_info_size,
+};
+
 static struct tcp_ulp_ops libra_ulp = {
 	.name = "libra",
 	.owner = THIS_MODULE,
@@ -189,10 +382,18 @@ static struct tcp_ulp_ops libra_ulp = {
 
 int __init libra_ulp_init(void)
 {
-	return tcp_register_ulp(&libra_ulp);
+	int err = rhashtable_init(&over_tls, &over_tls_params);
+
+	if (err)
+		return err;
+	err = tcp_register_ulp(&libra_ulp);
+	if (err)
+		rhashtable_destroy(&over_tls);
+	return err;
 }
 
 void libra_ulp_exit(void)
 {
 	tcp_unregister_ulp(&libra_ulp);
+	rhashtable_destroy(&over_tls);
 }

@@ -33,6 +33,9 @@
 /* libra_window_match(): letters of any case match the pattern's lower case */
 #define LIBRA_NOCASE		0x01
 
+/* libra_window_field_of(): names of so many characters, and longer ones, are never asked for */
+#define LIBRA_FIELD_LENGTHS	32
+
 struct libra_window {
 	const u8 *data;
 	u32 len;
@@ -189,6 +192,40 @@ static inline const u8 *libra_field_name(struct libra_field *field, const u8 *na
 	return p;
 }
 
+/* Behind the name at @p: letters in most cases, with hyphens between */
+static inline const u8 *libra_skip_token(const u8 *p, const u8 *end)
+{
+	u64 word, other;
+
+	for (; end - p >= 8; p += 8) {
+		word = libra_word(p);
+		other = (libra_word_letters(word) | libra_word_exactly(word, '-')) ^ LIBRA_HIGHS;
+		if (other) {
+			p += libra_word_first(other);
+			break;
+		}
+	}
+	while (p < end && libra_ch[*p] & LIBRA_CH_TOKEN)
+		p++;
+	return p;
+}
+
+/*
+ * Moves @p behind the text there. Does the line end there, with CRLF? 1, 0, or
+ * -EAGAIN when that is not known yet.
+ */
+static inline int libra_skip_line(const u8 **p, const u8 *end)
+{
+	const u8 *at = libra_skip_text(*p, end);
+
+	while (at < end && libra_ch[*at] & LIBRA_CH_TEXT)
+		at++;
+	*p = at;
+	if (end - at < 2)
+		return at == end || *at == '\r' ? -EAGAIN : 0;
+	return at[0] == '\r' && at[1] == '\n';
+}
+
 /*
  * Is a whole field line at @at? 1, 0, or -EAGAIN when the window ends before that
  * is known.
@@ -197,6 +234,7 @@ static inline int libra_window_field(const struct libra_window *window, u32 at,
 				     struct libra_field *field)
 {
 	const u8 *end = window->data + window->len, *name, *p, *value;
+	int ends;
 
 	if (at >= window->len)
 		return -EAGAIN;
@@ -211,19 +249,45 @@ static inline int libra_window_field(const struct libra_window *window, u32 at,
 	for (p++; p < end && libra_ch[*p] & LIBRA_CH_SPACE; p++)
 		;
 	value = p;
-	p = libra_skip_text(p, end);
-	while (p < end && libra_ch[*p] & LIBRA_CH_TEXT)
-		p++;
-	if (end - p < 2)
-		return p == end || *p == '\r' ? -EAGAIN : 0;
-	if (p[0] != '\r' || p[1] != '\n')
-		return 0;
+	ends = libra_skip_line(&p, end);
+	if (ends != 1)
+		return ends;
 	field->end = p + 2 - window->data;
 	while (p > value && libra_ch[p[-1]] & LIBRA_CH_SPACE)
 		p--;
 	field->value = value - window->data;
 	field->value_end = p - window->data;
 	return 1;
+}
+
+/*
+ * The same for the first field line from @at on whose name is as long as one of
+ * @lengths, a bit for each. Those before it are not looked into. With 0 @field->end
+ * says where there is no field line.
+ */
+static inline int libra_window_field_of(const struct libra_window *window, u32 at, u32 lengths,
+					struct libra_field *field)
+{
+	const u8 *end = window->data + window->len, *name, *p;
+	int ends;
+
+	if (at >= window->len)
+		return -EAGAIN;
+	for (name = window->data + at; name < end; name = p + 2) {
+		p = libra_skip_token(name, end);
+		if (p == end)
+			return -EAGAIN;
+		field->end = name - window->data;
+		if (p == name || *p != ':')
+			return 0;
+		if (p - name < LIBRA_FIELD_LENGTHS && lengths >> (p - name) & 1)
+			return libra_window_field(window, field->end, field);
+		p++;
+		ends = libra_skip_line(&p, end);
+		if (ends != 1)
+			return ends;
+	}
+	return -EAGAIN;
 }
 
 /* A digit's value, 16 for everything else */
@@ -260,28 +324,58 @@ static inline s64 libra_window_parse_uint(const struct libra_window *window,
 }
 
 /*
- * Adds [at, end) as a word, lower case and without what is no text, to @text,
- * which has @len characters of @max with its NUL. Its length then; what does not
- * fit is left out.
+ * Labels: @text has @len characters of @max with its NUL. What does not fit is left
+ * out; the answer is its length then.
  */
+static inline u32 libra_label_add(char *text, u32 len, u32 max, u8 c)
+{
+	c = libra_lower(c);
+	if (libra_ch[c] & LIBRA_CH_VISIBLE && c < 0x80 && len + 1 < max)
+		text[len++] = c;
+	text[len] = '\0';
+	return len;
+}
+
+static inline u32 libra_label_begin(char *text, u32 len, u32 max)
+{
+	if (len && len + 1 < max)
+		text[len++] = ' ';
+	text[len] = '\0';
+	return len;
+}
+
+static inline u32 libra_label_bytes(const struct libra_window *window, u32 at, u32 end,
+				    char *text, u32 len, u32 max)
+{
+	if (end > window->len)
+		end = window->len;
+	for (; at < end && len + 1 < max; at++)
+		len = libra_label_add(text, len, max, window->data[at]);
+	return len;
+}
+
+/* Adds [at, end) as a word, lower case and without what is no text */
 static inline u32 libra_window_label(const struct libra_window *window, u32 at, u32 end,
 				     char *text, u32 len, u32 max)
 {
-	u8 c;
+	if (at >= end || at >= window->len)
+		return len;
+	len = libra_label_begin(text, len, max);
+	return libra_label_bytes(window, at, end, text, len, max);
+}
 
-	if (end > window->len)
-		end = window->len;
-	if (at < end && len && len + 1 < max)
-		text[len++] = ' ';
-	for (; at < end && len + 1 < max; at++) {
-		c = window->data[at];
-		if (c >= 'A' && c <= 'Z')
-			c += 'a' - 'A';
-		if (libra_ch[c] & LIBRA_CH_VISIBLE && c < 0x80)
-			text[len++] = c;
-	}
-	text[len] = '\0';
-	return len;
+/* Adds name ":" value as a word, in the same way */
+static inline u32 libra_window_label_field(const struct libra_window *window,
+					   const struct libra_field *field,
+					   char *text, u32 len, u32 max)
+{
+	u32 i;
+
+	len = libra_label_begin(text, len, max);
+	for (i = 0; i < field->name_len && i < LIBRA_FIELD_KEY; i++)
+		len = libra_label_add(text, len, max, field->key[i / 8] >> 8 * (i % 8));
+	len = libra_label_add(text, len, max, ':');
+	return libra_label_bytes(window, field->value, field->value_end, text, len, max);
 }
 
 #endif /* _LIBRA_WINDOW_H */

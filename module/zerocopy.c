@@ -14,6 +14,7 @@
 #include <net/sock.h>
 
 #include "compat/compat.h"
+#include "send.h"
 #include "sock.h"
 #include "stream.h"
 #include "zerocopy.h"
@@ -23,8 +24,9 @@ struct ubuf_info *libra_zerocopy_begin(struct libra_sock *ls, struct msghdr *msg
 	struct ubuf_info *notice;
 	struct sock *sk = ls->sk;
 
-	/* an opaque stream is lower's, the guard aside */
-	if (!(msg->msg_flags & MSG_ZEROCOPY) || !libra_stream_synced(&ls->tx.stream))
+	/* an opaque stream is lower's, the guard aside, and tls refuses it */
+	if (!(msg->msg_flags & MSG_ZEROCOPY) || !libra_stream_synced(&ls->tx.stream) ||
+	    !libra_send_to_tcp(ls))
 		return NULL;
 	msg->msg_flags &= ~MSG_ZEROCOPY;
 	/* io_uring drops its own reference, which is its notice */

@@ -6,20 +6,24 @@
 #ifndef _LIBRA_COMPAT_H
 #define _LIBRA_COMPAT_H
 
-/* proto.recvmsg lost its addr_len */
+/* proto.recvmsg lost its addr_len; a call of ours has none to hand on */
 #ifdef LIBRA_HAVE_RECVMSG_ADDR_LEN
 #define LIBRA_RECVMSG_PARAM	, int *addr_len
 #define LIBRA_RECVMSG_ARG	, addr_len
+#define LIBRA_RECVMSG_NO_ARG	, &(int){ 0 }
 #else
 #define LIBRA_RECVMSG_PARAM
 #define LIBRA_RECVMSG_ARG
+#define LIBRA_RECVMSG_NO_ARG
 #endif
 
 /* tcp_ulp_ops.get_info and get_info_size learnt who asks */
 #ifdef LIBRA_HAVE_ULP_INFO_NET_ADMIN
 #define LIBRA_ULP_INFO_PARAM	, bool net_admin
+#define LIBRA_ULP_INFO_ARG	, net_admin
 #else
 #define LIBRA_ULP_INFO_PARAM
+#define LIBRA_ULP_INFO_ARG
 #endif
 
 /* __assign_str() lost its second argument: what __string() was told */

@@ -108,6 +108,17 @@ enum libra_stream_state {
 	LIBRA_STREAM_OPAQUE,	/* framing unknown or given up */
 	LIBRA_STREAM_LISTEN,	/* a listener: its children are attached */
 	LIBRA_STREAM_DEAD,	/* reset by Libra */
+	LIBRA_STREAM_HANDSHAKE,	/* TLS is set up: framed when kTLS takes over */
+};
+
+/* The protocol below Libra on a socket, in one direction */
+enum libra_lower {
+	LIBRA_LOWER_TCP,
+	LIBRA_LOWER_TLS_SW,	/* kTLS, in software */
+	LIBRA_LOWER_TLS_HW,	/* kTLS, by the device */
+
+	__LIBRA_LOWER_MAX,
+	LIBRA_LOWER_MAX = __LIBRA_LOWER_MAX - 1
 };
 
 /* Why a stream is opaque, or why a read or write was copied */
@@ -129,6 +140,7 @@ enum libra_reason {
 	LIBRA_REASON_FOREIGN,		/* used by a process that it is not bound to */
 	LIBRA_REASON_NO_MM,		/* kernel thread or process without memory */
 	LIBRA_REASON_RECONNECT,		/* socket disconnected and used again */
+	LIBRA_REASON_NO_KTLS,		/* TLS that the application does itself */
 
 	__LIBRA_REASON_MAX,
 	LIBRA_REASON_MAX = __LIBRA_REASON_MAX - 1
@@ -163,7 +175,7 @@ enum libra_socket_attr {
 	LIBRA_SOCKET_ATTR_RADDR,	/* binary: 4 or 16 bytes */
 	LIBRA_SOCKET_ATTR_LPORT,	/* u16, host order */
 	LIBRA_SOCKET_ATTR_RPORT,	/* u16, host order */
-	LIBRA_SOCKET_ATTR_LOWER,	/* string: "tcp" */
+	LIBRA_SOCKET_ATTR_LOWER,	/* string: "tcp", "tls" if one direction has kTLS */
 	LIBRA_SOCKET_ATTR_PARSER,	/* string */
 	LIBRA_SOCKET_ATTR_MODE,		/* u8: enum libra_mode in force */
 	LIBRA_SOCKET_ATTR_RX_STATE,	/* u8: enum libra_stream_state */
@@ -175,6 +187,8 @@ enum libra_socket_attr {
 	LIBRA_SOCKET_ATTR_TX_COPIED,	/* u64: bytes */
 	LIBRA_SOCKET_ATTR_TX_REUSED,	/* u64: bytes */
 	LIBRA_SOCKET_ATTR_PAD,
+	LIBRA_SOCKET_ATTR_RX_LOWER,	/* u8: enum libra_lower */
+	LIBRA_SOCKET_ATTR_TX_LOWER,	/* u8: enum libra_lower */
 
 	__LIBRA_SOCKET_ATTR_MAX,
 	LIBRA_SOCKET_ATTR_MAX = __LIBRA_SOCKET_ATTR_MAX - 1
@@ -288,6 +302,7 @@ enum libra_stat {
 	LIBRA_STAT_EXPIRED,		/* payloads dropped there, never sent */
 	LIBRA_STAT_SPILLED,		/* gauge: bytes there now */
 	LIBRA_STAT_GATHERED,		/* parts of bodies that waited for the next one */
+	LIBRA_STAT_TX_DEVICE,		/* of TX_REUSED: a device encrypts them where they are */
 
 	__LIBRA_STAT_MAX,
 	LIBRA_STAT_MAX = __LIBRA_STAT_MAX - 1
