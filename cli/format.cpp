@@ -80,6 +80,13 @@ std::string format_late(const libra::PolicySpec& spec, std::uint32_t connections
     return text;
 }
 
+/// One word when both directions are alike, which they are most of the time.
+std::string format_lower(const libra::Socket& socket) {
+    const std::string rx = to_string(socket.rx_lower);
+    const std::string tx = to_string(socket.tx_lower);
+    return rx == tx ? rx : fmt::format("{}/{}", rx, tx);
+}
+
 } // namespace
 
 Table::Table(std::vector<std::string> head) {
@@ -162,7 +169,7 @@ std::string format_sockets(const std::vector<libra::Socket>& sockets) {
     for (const libra::Socket& each : sockets)
         table.add({or_dash(each.pid), fmt::format("{}", each.policy), format_endpoint(each.local),
                    each.rx_state == libra::StreamState::listen ? "-" : format_endpoint(each.remote),
-                   or_dash(each.lower), or_dash(each.parser), to_string(each.mode),
+                   format_lower(each), or_dash(each.parser), to_string(each.mode),
                    format_stream(each.rx_state, each.rx_reason),
                    format_stream(each.tx_state, each.tx_reason), format_size(each.rx_copied),
                    format_size(each.rx_elided), format_size(each.tx_copied),

@@ -244,6 +244,8 @@ Socket parse_socket(const Attributes& attributes) {
         .local = parse_endpoint(attributes, LIBRA_SOCKET_ATTR_LADDR, LIBRA_SOCKET_ATTR_LPORT),
         .remote = parse_endpoint(attributes, LIBRA_SOCKET_ATTR_RADDR, LIBRA_SOCKET_ATTR_RPORT),
         .lower = attributes.string(LIBRA_SOCKET_ATTR_LOWER),
+        .rx_lower = static_cast<Lower>(attributes.u8(LIBRA_SOCKET_ATTR_RX_LOWER)),
+        .tx_lower = static_cast<Lower>(attributes.u8(LIBRA_SOCKET_ATTR_TX_LOWER)),
         .parser = attributes.string(LIBRA_SOCKET_ATTR_PARSER),
         .mode = static_cast<Mode>(attributes.u8(LIBRA_SOCKET_ATTR_MODE)),
         .rx_state = static_cast<StreamState>(attributes.u8(LIBRA_SOCKET_ATTR_RX_STATE)),

@@ -211,7 +211,8 @@ std::vector<Finding> inspect_sockets(const std::vector<HeldSocket>& sockets,
                 findings.refuse("tls", fmt::format("process {} is connected to port {}, where TLS "
                                                    "is usual",
                                                    each.pid, each.remote.port));
-            if (!each.ulp.empty() && each.ulp != "libra")
+            // kTLS that is there already is copied, as what passed before the attach
+            if (!each.ulp.empty() && each.ulp != "libra" && each.ulp != "tls")
                 findings.refuse("tls", fmt::format("process {} has a connection with the upper "
                                                    "layer protocol \"{}\", which leaves no "
                                                    "place for Libra",

@@ -16,11 +16,13 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::array mode_names{"observe"sv, "elide"sv, "verify"sv, "auto"sv};
-constexpr std::array state_names{"synced"sv, "tunnel"sv, "opaque"sv, "listen"sv, "dead"sv};
+constexpr std::array state_names{"synced"sv, "tunnel"sv, "opaque"sv,
+                                 "listen"sv, "dead"sv,   "handshake"sv};
+constexpr std::array lower_names{"tcp"sv, "tls-sw"sv, "tls-hw"sv};
 constexpr std::array reason_names{
     "none"sv,  "off"sv,   "small"sv,   "gate"sv,   "cap"sv,       "linear"sv,
     "nomem"sv, "fault"sv, "late"sv,    "parser"sv, "header"sv,    "no-parser"sv,
-    "flags"sv, "api"sv,   "foreign"sv, "no-mm"sv,  "reconnect"sv,
+    "flags"sv, "api"sv,   "foreign"sv, "no-mm"sv,  "reconnect"sv, "no-ktls"sv,
 };
 constexpr std::array reset_names{
     "none"sv,       "dead"sv,  "stray"sv,  "foreign"sv,     "mismatch"sv,
@@ -37,12 +39,13 @@ constexpr std::array stat_names{
     "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,   "retries"sv,
     "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,    "retained_peak"sv,
     "live"sv,      "sent"sv,        "spills"sv,        "loads"sv,       "expired"sv,
-    "spilled"sv,   "gathered"sv,
+    "spilled"sv,   "gathered"sv,    "tx_device"sv,
 };
 
 // A number that was added to the interface must get its word here.
 static_assert(mode_names.size() == __LIBRA_MODE_MAX);
-static_assert(state_names.size() == LIBRA_STREAM_DEAD + 1);
+static_assert(state_names.size() == LIBRA_STREAM_HANDSHAKE + 1);
+static_assert(lower_names.size() == __LIBRA_LOWER_MAX);
 static_assert(reason_names.size() == __LIBRA_REASON_MAX);
 static_assert(reset_names.size() == __LIBRA_RESET_MAX);
 static_assert(class_state_names.size() == LIBRA_CLASS_PROVEN + 1);
@@ -72,6 +75,10 @@ std::string to_string(Mode mode) {
 
 std::string to_string(StreamState state) {
     return word(state_names, static_cast<std::size_t>(state));
+}
+
+std::string to_string(Lower lower) {
+    return word(lower_names, static_cast<std::size_t>(lower));
 }
 
 std::string to_string(Reason reason) {

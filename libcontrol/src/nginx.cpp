@@ -294,19 +294,50 @@ private:
     }
 
     void walk(const Directives& block, Settings settings, bool stream) {
+        forget_commands(block, settings);
         for (const NginxDirective& each : block) {
             if (each.block.empty())
-                settings[each.name] = &each;
+                settings[key_of(each)] = &each;
         }
         bool proxies = false;
         for (const NginxDirective& each : block) {
-            look_at(each, stream);
+            look_at(each, settings, stream);
             proxies = proxies || (each.name == "proxy_pass" && !stream);
             if (!each.block.empty() && !data_blocks.contains(each.name))
                 walk(each.block, settings, stream || each.name == "stream");
         }
         if (proxies)
             look_at_filters(settings);
+    }
+
+    static bool is_command(const NginxDirective& directive) {
+        return directive.name.ends_with("ssl_conf_command");
+    }
+
+    /// A command for OpenSSL says in its first argument what it is.
+    static std::string key_of(const NginxDirective& directive) {
+        return is_command(directive) && !directive.arguments.empty()
+                   ? directive.name + " " + directive.arguments.front()
+                   : directive.name;
+    }
+
+    /// A block that has some of its own inherits none.
+    static void forget_commands(const Directives& block, Settings& settings) {
+        for (const NginxDirective& each : block) {
+            if (is_command(each))
+                std::erase_if(settings, [&](const auto& setting) {
+                    return setting.second->name == each.name;
+                });
+        }
+    }
+
+    /// Is OpenSSL told to hand encryption over to the kernel? `prefix`: towards whom.
+    static bool has_ktls(const Settings& settings, const std::string& prefix) {
+        const auto found = settings.find(prefix + "ssl_conf_command Options");
+        if (found == settings.end() || found->second->arguments.size() < 2)
+            return false;
+        const auto options = split(found->second->arguments[1], ',');
+        return std::find(options.begin(), options.end(), "KTLS") != options.end();
     }
 
     void look_at_filters(const Settings& settings) {
@@ -318,16 +349,16 @@ private:
         }
     }
 
-    void look_at(const NginxDirective& directive, bool stream) {
+    void look_at(const NginxDirective& directive, const Settings& settings, bool stream) {
         if (directive.name == "listen")
-            look_at_listen(directive);
+            look_at_listen(directive, settings);
         else if (directive.name == "server" && directive.block.empty())
             look_at_server(directive);
         else if (directive.name.ends_with("_pass"))
-            look_at_pass(directive, stream);
+            look_at_pass(directive, settings, stream);
         else if ((directive.name == "ssl" || (directive.name == "proxy_ssl" && stream)) &&
                  !is_off(directive))
-            tls(directive);
+            tls(directive, has_ktls(settings, directive.name == "ssl" ? "" : "proxy_"));
         else if (directive.name.find("_by_lua") != std::string::npos)
             findings_.refuse("body", fmt::format("{} may read bodies", where(directive)));
         for (const Feature& feature : body_readers) {
@@ -343,8 +374,14 @@ private:
             findings_.refuse("body", fmt::format("{} reads request bodies", where(directive)));
     }
 
-    void tls(const NginxDirective& directive) {
-        findings_.refuse("tls", fmt::format("{} encrypts in user space", where(directive)));
+    void tls(const NginxDirective& directive, bool ktls) {
+        if (ktls)
+            findings_.note("tls", fmt::format("{} leaves encryption to the kernel where OpenSSL "
+                                              "can; elision stops while a connection is open for "
+                                              "which it cannot",
+                                              where(directive)));
+        else
+            findings_.refuse("tls", fmt::format("{} encrypts in user space", where(directive)));
     }
 
     void unix_sink(const NginxDirective& directive) {
@@ -352,9 +389,9 @@ private:
                          fmt::format("{} carries bodies over a unix socket", where(directive)));
     }
 
-    void look_at_listen(const NginxDirective& directive) {
+    void look_at_listen(const NginxDirective& directive, const Settings& settings) {
         if (contains(directive.arguments, "ssl"))
-            tls(directive);
+            tls(directive, has_ktls(settings, ""));
         if (contains(directive.arguments, "quic") || contains(directive.arguments, "http3"))
             findings_.refuse("quic", fmt::format("{} serves HTTP/3 over UDP", where(directive)));
         if (!directive.arguments.empty() && directive.arguments.front().starts_with("unix:"))
@@ -366,12 +403,14 @@ private:
             unix_sink(directive);
     }
 
-    void look_at_pass(const NginxDirective& directive, bool stream) {
+    void look_at_pass(const NginxDirective& directive, const Settings& settings, bool stream) {
         if (directive.arguments.empty())
             return;
         const std::string& target = directive.arguments.front();
-        if (target.starts_with("https://") || target.starts_with("grpcs://"))
-            tls(directive);
+        if (target.starts_with("https://"))
+            tls(directive, has_ktls(settings, "proxy_"));
+        if (target.starts_with("grpcs://"))
+            tls(directive, has_ktls(settings, "grpc_"));
         if (target.starts_with("unix:") || target.find("//unix:") != std::string::npos)
             unix_sink(directive);
         if (target.starts_with('$'))

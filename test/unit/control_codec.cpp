@@ -110,7 +110,8 @@ TEST_CASE("sockets are read with both kinds of address", "[codec]") {
     nla_put_u16(message.get(), LIBRA_SOCKET_ATTR_LPORT, 80);
     nla_put_u16(message.get(), LIBRA_SOCKET_ATTR_RPORT, 40000);
     nla_put_u64(message.get(), LIBRA_SOCKET_ATTR_COOKIE, 0x123456789abcdefULL);
-    nla_put_string(message.get(), LIBRA_SOCKET_ATTR_LOWER, "tcp");
+    nla_put_string(message.get(), LIBRA_SOCKET_ATTR_LOWER, "tls");
+    nla_put_u8(message.get(), LIBRA_SOCKET_ATTR_TX_LOWER, LIBRA_LOWER_TLS_HW);
     nla_put_u8(message.get(), LIBRA_SOCKET_ATTR_RX_STATE, LIBRA_STREAM_OPAQUE);
     nla_put_u8(message.get(), LIBRA_SOCKET_ATTR_RX_REASON, LIBRA_REASON_LATE);
     nla_put_u64(message.get(), LIBRA_SOCKET_ATTR_RX_COPIED, 1ULL << 33U);
@@ -120,7 +121,9 @@ TEST_CASE("sockets are read with both kinds of address", "[codec]") {
     CHECK(socket.remote.address == "::1");
     CHECK(socket.remote.port == 40000);
     CHECK(socket.cookie == 0x123456789abcdefULL);
-    CHECK(socket.lower == "tcp");
+    CHECK(socket.lower == "tls");
+    CHECK(socket.rx_lower == Lower::tcp);
+    CHECK(socket.tx_lower == Lower::tls_hw);
     CHECK(socket.rx_state == StreamState::opaque);
     CHECK(socket.rx_reason == Reason::late);
     CHECK(socket.tx_state == StreamState::synced);

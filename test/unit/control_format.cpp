@@ -49,6 +49,11 @@ TEST_CASE("sockets as text", "[format]") {
     CHECK(has(text, "opaque (late)"));
     CHECK(has(text, "1.0M"));
     CHECK(libractl::format_sockets({}).starts_with("PID"));
+    Socket secured = some_socket();
+    secured.tx_lower = Lower::tls_sw;
+    CHECK(has(libractl::format_sockets({secured}), "tcp/tls-sw"));
+    secured.rx_lower = Lower::tls_sw;
+    CHECK(has(libractl::format_sockets({secured}), " tls-sw "));
     Socket listener = some_socket();
     listener.rx_state = StreamState::listen;
     CHECK_FALSE(has(libractl::format_sockets({listener}), "40000"));

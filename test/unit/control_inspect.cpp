@@ -86,13 +86,15 @@ TEST_CASE("ports speak of TLS where there is no configuration to read", "[inspec
 }
 
 TEST_CASE("what cannot be attached is a reason", "[inspect]") {
+    HeldSocket taken = socket_of(10, SocketKind::tcp);
+    taken.ulp = "espintcp";
     HeldSocket ktls = socket_of(10, SocketKind::tcp);
     ktls.ulp = "tls";
     HeldSocket ours = socket_of(10, SocketKind::tcp);
     ours.ulp = "libra";
     HeldSocket other = socket_of(10, SocketKind::other);
     other.protocol = "MPTCP";
-    const auto findings = inspect_sockets({ktls, ours, other}, {10}, {});
+    const auto findings = inspect_sockets({taken, ktls, ours, other}, {10}, {});
     REQUIRE(findings.size() == 2);
     CHECK(findings[0].topic == "tls");
     CHECK(findings[1].text.find("MPTCP") != std::string::npos);

@@ -65,6 +65,29 @@ TEST_CASE("TLS in user space is found on both sides", "[nginx]") {
               .empty());
 }
 
+TEST_CASE("TLS that is left to the kernel is no reason", "[nginx]") {
+    const std::string command = "ssl_conf_command Options KTLS; ";
+    CHECK(refusals(in_http("server { listen 443 ssl; " + command + "}")).empty());
+    CHECK(refusals(in_http(command + "server { listen 443 ssl; }")).empty());
+    CHECK(refusals(in_http("server { listen 443 ssl; ssl_conf_command Options -SessionTicket,KTLS; "
+                           "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; }"))
+              .empty());
+    CHECK(refusals(in_http("server { location / { proxy_pass https://o; proxy_" + command + "} }"))
+              .empty());
+    CHECK_FALSE(in_http(command + "server { listen 443 ssl; }").empty());
+
+    // of the other side, of another server, of other options, or not inherited
+    CHECK(refusals(in_http("server { location / { proxy_pass https://o; " + command + "} }")) ==
+          Topics{"tls"});
+    CHECK(refusals(in_http("server { listen 443 ssl; } server { " + command + "}")) ==
+          Topics{"tls"});
+    CHECK(refusals(in_http("server { listen 443 ssl; ssl_conf_command Options NoKTLS; }")) ==
+          Topics{"tls"});
+    CHECK(refusals(in_http(command + "server { listen 443 ssl; "
+                                     "ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256; }")) ==
+          Topics{"tls"});
+}
+
 TEST_CASE("unix sockets that carry bodies are found", "[nginx]") {
     CHECK(refusals(in_http("upstream o { server unix:/run/app.sock; }")) == Topics{"unix"});
     CHECK(refusals(in_http("server { location / { proxy_pass http://unix:/run/a.sock:/; } }")) ==

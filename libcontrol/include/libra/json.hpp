@@ -62,6 +62,8 @@ void to_json(Json& json, const Socket& socket) {
                 {"local", socket.local},
                 {"remote", socket.remote},
                 {"lower", socket.lower},
+                {"rx_lower", to_string(socket.rx_lower)},
+                {"tx_lower", to_string(socket.tx_lower)},
                 {"parser", socket.parser},
                 {"mode", to_string(socket.mode)},
                 {"rx_state", to_string(socket.rx_state)},

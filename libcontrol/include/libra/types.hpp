@@ -34,7 +34,14 @@ constexpr bool verifies(Mode mode) noexcept {
 }
 
 /// What is known of one direction of a socket.
-enum class StreamState : std::uint8_t { synced, tunnel, opaque, listen, dead };
+enum class StreamState : std::uint8_t { synced, tunnel, opaque, listen, dead, handshake };
+
+/// The protocol below Libra on a socket, in one direction.
+enum class Lower : std::uint8_t {
+    tcp,
+    tls_sw, ///< kTLS, in software
+    tls_hw, ///< kTLS, by the device
+};
 
 /// Why a stream is opaque, or why bytes were copied that might have been elided.
 enum class Reason : std::uint8_t {
@@ -55,6 +62,7 @@ enum class Reason : std::uint8_t {
     foreign,
     no_mm,
     reconnect,
+    no_ktls,
 };
 
 /// Why Libra reset a connection.
@@ -125,7 +133,9 @@ struct Socket {
     std::uint64_t cookie = 0;
     Endpoint local;
     Endpoint remote;
-    std::string lower;
+    std::string lower; ///< "tcp", "tls" when one direction has kTLS
+    Lower rx_lower = Lower::tcp;
+    Lower tx_lower = Lower::tcp;
     std::string parser;
     Mode mode = Mode::observe;
     StreamState rx_state = StreamState::opaque;
@@ -214,6 +224,7 @@ struct ConfigChange {
 /// "unknown-<number>".
 LIBRA_API std::string to_string(Mode mode);
 LIBRA_API std::string to_string(StreamState state);
+LIBRA_API std::string to_string(Lower lower);
 LIBRA_API std::string to_string(Reason reason);
 LIBRA_API std::string to_string(Reset reset);
 

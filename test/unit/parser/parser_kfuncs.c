@@ -41,6 +41,10 @@ int bpf_libra_field(struct libra_frame* frame, u32 at, struct libra_field* field
     return libra_window_field(window_of(frame), at, field);
 }
 
+int bpf_libra_field_of(struct libra_frame* frame, u32 at, u32 lengths, struct libra_field* field) {
+    return libra_window_field_of(window_of(frame), at, lengths, field);
+}
+
 s64 bpf_libra_parse_uint(struct libra_frame* frame, u32 at, u32 end, u32 base) {
     return libra_window_parse_uint(window_of(frame), at, end, base);
 }
@@ -50,6 +54,13 @@ void bpf_libra_label(struct libra_frame* frame, u32 at, u32 end) {
 
     run->label_len =
         libra_window_label(&run->window, at, end, run->label, run->label_len, PARSER_LABEL_MAX);
+}
+
+void bpf_libra_label_field(struct libra_frame* frame, struct libra_field* field) {
+    struct run* run = (struct run*)frame;
+
+    run->label_len = libra_window_label_field(&run->window, field, run->label, run->label_len,
+                                              PARSER_LABEL_MAX);
 }
 
 static char last_label[PARSER_LABEL_MAX];

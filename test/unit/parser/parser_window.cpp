@@ -51,6 +51,25 @@ int field(const std::string& bytes, u32 at, libra_field& found) {
     return libra_window_field(Window(bytes), at, &found);
 }
 
+int field_of(const std::string& bytes, u32 at, u32 lengths, libra_field& found) {
+    return libra_window_field_of(Window(bytes), at, lengths, &found);
+}
+
+// One line after the other, until the name is one of those that are wanted
+int next_field_of(const std::string& bytes, u32 at, u32 lengths, libra_field& found) {
+    for (;;) {
+        const int is = field(bytes, at, found);
+        if (is != 1) {
+            found.end = at;
+            return is;
+        }
+        if (found.name_len < LIBRA_FIELD_LENGTHS && (lengths >> found.name_len & 1) != 0) {
+            return 1;
+        }
+        at = found.end;
+    }
+}
+
 // Byte by byte, as RFC 9112 has it
 int field_line(const std::string& bytes, std::size_t at, std::string& name, std::string& value) {
     const auto is = [&](std::size_t i, u32 kinds) {
@@ -234,4 +253,44 @@ TEST_CASE("window: field agrees with one byte at a time", "[parser][window]") {
     CHECK(field("a:b\r\n", ~0u, found) == -EAGAIN);
     CHECK(field("a:\r\n", 0, found) == 1);
     CHECK(found.value == found.value_end);
+}
+
+TEST_CASE("window: field_of agrees with one field after the other", "[parser][window]") {
+    const std::string some = "aZ-:: \t\r\n\r\n\x80\x7f@[`{";
+    std::mt19937 random(4);
+    int whole = 0;
+    int skipped = 0;
+
+    for (int round = 0; round < 100000; round++) {
+        std::string bytes;
+        for (u32 lines = random() % 5; lines != 0; lines--) {
+            bytes +=
+                std::string(random() % 36, 'n') + ": " + std::string(random() % 20, 'v') + "\r\n";
+        }
+        bytes += random() % 2 ? "\r\n" : "";
+        for (u32 wrong = random() % 3; wrong != 0 && !bytes.empty(); wrong--) {
+            bytes[random() % bytes.size()] = some[random() % some.size()];
+        }
+        bytes.resize(bytes.size() - (random() % 4 ? 0 : random() % (bytes.size() + 1)));
+        const u32 at = random() % 3;
+        const u32 lengths = random() & random();
+        libra_field found = {};
+        libra_field expected = {};
+        const int is = next_field_of(bytes, at, lengths, expected);
+
+        REQUIRE(field_of(bytes, at, lengths, found) == is);
+        if (is == 0) {
+            skipped += expected.end != at;
+            REQUIRE(found.end == expected.end);
+        }
+        if (is == 1) {
+            whole++;
+            REQUIRE(std::memcmp(&found, &expected, sizeof(found)) == 0);
+        }
+    }
+    CHECK(whole > 1000);
+    CHECK(skipped > 1000);
+    libra_field found = {};
+    CHECK(field_of("a:b\r\n", ~0u, ~0u, found) == -EAGAIN);
+    CHECK(field_of(":b\r\n", 0, ~0u, found) == 0);
 }
