@@ -98,21 +98,42 @@ debian_sources() {
 
 # --- the guest's root directories: made once by mmdebstrap, shared read-only by all guests.
 
-root_names() { printf 'default dkms\n'; }
+root_names() { printf 'default dkms trixie\n'; }
+
+# root_codename NAME: of which release it is.
+root_codename() {
+	if [[ $1 == trixie ]]; then printf 'trixie\n'; else os_codename; fi
+}
+
+# root_sources NAME: the archive is the one that this machine uses.
+root_sources() {
+	local codename
+	codename=$(root_codename "$1")
+	if [[ $codename == "$(os_codename)" ]]; then
+		debian_sources | awk '{ print "deb " $1, $2, $3 }'
+	else
+		debian_sources | awk -v s="$(os_codename)" -v t="$codename" '$2 == s { print "deb " $1, t, $3 }'
+	fi
+}
+
+# What the programs built here link against.
+root_libraries=(libbpf libelf libnl-3 libnl-genl-3 libboost_program_options libfmt)
 
 # root_packages NAME: one a line.
 root_packages() {
 	local library files=()
 	printf '%s\n' bash coreutils mount procps iproute2 ethtool kmod nginx haproxy curl wrk openssl \
 		ca-certificates jq strace tcpdump socat bpftool
-	# What the programs built here link against, whatever their packages are called in this release.
-	for library in libbpf libelf libnl-3 libnl-genl-3 libboost_program_options libfmt; do
-		library=$(readlink -f "/usr/lib/x86_64-linux-gnu/$library.so")
-		files+=("$library" "${library#/usr}")
-	done
-	{ dpkg -S "${files[@]}" 2>/dev/null || true; } | sed 's/:.*//' | sort -u
+	if [[ $(root_codename "$1") == "$(os_codename)" ]]; then
+		# Whatever their packages are called in this release.
+		for library in "${root_libraries[@]}"; do
+			library=$(readlink -f "/usr/lib/x86_64-linux-gnu/$library.so")
+			files+=("$library" "${library#/usr}")
+		done
+		{ dpkg -S "${files[@]}" 2>/dev/null || true; } | sed 's/:.*//' | sort -u
+	fi
 	case $1 in
-	default) ;;
+	default | trixie) ;;
 	dkms) printf '%s\n' dkms gcc make dwarves xz-utils "linux-headers-$(newest_kernel 6.12)" ;;
 	*) die "no root is called $1, only: $(root_names)" ;;
 	esac
@@ -121,7 +142,7 @@ root_packages() {
 # root_dir NAME: where it is or would be; the key is all that it is made from.
 root_dir() {
 	local key
-	key=$({ os_codename; root_packages "$1"; pkg_version libbpf1; declare -f make_root; } | sha256sum)
+	key=$({ os_codename; root_packages "$1"; pkg_version libbpf1; declare -f make_root root_sources; } | sha256sum)
 	printf '%s/roots/%s-%s\n' "$cache" "$1" "${key:0:12}"
 }
 
@@ -131,9 +152,17 @@ root_is_ready() {
 
 # make_root NAME DIR: the work of build_root.
 make_root() {
-	local name=$1 dir=$2 codename sources include options=() option
-	codename=$(os_codename)
-	sources=$(debian_sources | awk '{ print "deb " $1, $2, $3 }')
+	local name=$1 dir=$2 codename sources include options=() option library
+	codename=$(root_codename "$name")
+	sources=$(root_sources "$name")
+	if [[ $codename != "$(os_codename)" ]]; then
+		# The programs that run there were built here.
+		for library in "${root_libraries[@]}"; do
+			library=$(readlink -f "/usr/lib/x86_64-linux-gnu/$library.so")
+			options+=("--customize-hook=copy-in $library /usr/local/lib")
+		done
+		options+=('--customize-hook=chroot "$1" ldconfig')
+	fi
 	include=$(root_packages "$name" | sed "s|^libbpf1\$|libbpf1=$(pkg_version libbpf1)|" | paste -sd,)
 	# A machine may reach its archive only with settings of its own: a proxy, dates not checked.
 	while IFS= read -r option; do

@@ -47,7 +47,11 @@ int status_of(const std::string& line) {
 
 Client::Client(const Namespace& ns, const std::string& address, std::uint16_t port,
                const ConnectOptions& options)
-    : wire_(connect_to(ns, address, port, options), options.read) {}
+    : wire_(connect_to(ns, address, port, options), options.read) {
+    if (options.tls) {
+        wire_.secure(*options.tls);
+    }
+}
 
 void Client::send(const Exchange& what, std::optional<std::uint64_t> stop_after) {
     write_message(wire_, request_head(what, what.body.framing != Framing::none), what.body,
@@ -153,11 +157,8 @@ Reply Client::exchange(const Exchange& what) {
 }
 
 std::string Client::quiet() {
-    char byte = 0;
-    if (wire_.unread() == 0 && ::recv(wire_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) {
-        return {};
-    }
-    return fmt::format("{} bytes behind the answer", wire_.unread());
+    const std::size_t more = wire_.unread();
+    return more == 0 ? "" : fmt::format("{} bytes behind the answer", more);
 }
 
 std::string flaw(const Exchange& what, const Reply& reply) {

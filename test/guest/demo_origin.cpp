@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "proxy.hpp"
+
 namespace guest {
 namespace {
 
@@ -22,7 +24,7 @@ http {{
     keepalive_requests 100000;
     client_max_body_size 0;
     client_body_temp_path posted;
-    sendfile on;
+    sendfile {3};
     tcp_nopush on;
     proxy_temp_path proxy;
     fastcgi_temp_path fastcgi;
@@ -30,6 +32,7 @@ http {{
     scgi_temp_path scgi;
     server {{
         listen {0} backlog=512;
+        {2}
         root .;
         location = /b {{
             if ($request_method = POST) {{ rewrite ^ /post last; }}
@@ -83,7 +86,7 @@ std::string header(const Reply& reply, const std::string& name) {
 } // namespace
 
 FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes,
-                       std::uint16_t listen)
+                       std::uint16_t listen, const OriginOptions& wanted)
     : directory_(new_directory()) {
     std::filesystem::create_directories(directory_ + "/files");
     for (const std::uint64_t size : sizes) {
@@ -91,7 +94,17 @@ FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& si
         Pattern{get(size).answer.body.seed}.fill(0, std::as_writable_bytes(std::span(bytes)));
         spew(fmt::format("{}/files/{}", directory_, size), bytes);
     }
-    spew(directory_ + "/nginx.conf", fmt::format(configuration, listen, listen + 1));
+    std::string lines;
+    if (wanted.tls != OriginTls::none) {
+        lines =
+            fmt::format("listen {} ssl backlog=512; ssl_certificate {}; ssl_certificate_key {};",
+                        https_port, certificate().certificate, certificate().key);
+    }
+    if (wanted.tls == OriginTls::kernel) {
+        lines += " ssl_protocols TLSv1.2; ssl_conf_command Options KTLS;";
+    }
+    spew(directory_ + "/nginx.conf",
+         fmt::format(configuration, listen, listen + 1, lines, wanted.sendfile ? "on" : "off"));
     ProcessOptions options;
     options.netns = ns.fd();
     options.output = directory_ + "/stdout";

@@ -11,13 +11,24 @@
 
 namespace guest {
 
+/// What it does on its https_port; `kernel`: kTLS, of TLS 1.2.
+enum class OriginTls { none, user, kernel };
+
+struct OriginOptions {
+    OriginTls tls = OriginTls::none;
+    /// Sends the pages of its files; else copies, as what comes from another host is.
+    bool sendfile = true;
+};
+
 class FileOrigin {
 public:
     static constexpr std::uint16_t port = 9000;
 
+    static constexpr std::uint16_t https_port = 9443;
+
     /// Serves /files/SIZE for each of these sizes, and takes what is posted to /take.
     FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes,
-               std::uint16_t listen = port);
+               std::uint16_t listen = port, const OriginOptions& options = {});
     ~FileOrigin();
 
     pid_t pid() const { return daemon_.pid(); }

@@ -62,6 +62,9 @@ void Ends::receive(std::size_t i) {
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
+    if (got < 0 && errno == EBADMSG) {
+        seen.wrong = std::min(seen.wrong, seen.received); // no record of the proxy's
+    }
     if (got <= 0) {
         (got == 0 ? seen.ended : seen.reset) = true;
         sockets_.at(i).reset();

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "proxy.hpp"
+
 namespace guest::misbehave {
 namespace {
 
@@ -57,8 +59,9 @@ private:
         plan_.mangles = family == Family::mangles;
         plan_.copies = family == Family::copies || (plan_.mangles && chance(50));
         plan_.cuts = family == Family::writes && chance(25);
-        plan_.exotic = family == Family::reads && chance(15);
-        plan_.discards = family == Family::reads && chance(15);
+        plan_.ktls = told_ktls();
+        plan_.exotic = family == Family::reads && chance(15) && !plan_.ktls;
+        plan_.discards = family == Family::reads && chance(15) && !plan_.ktls;
         plan_.shared = chance(family == Family::processes ? 50 : 10);
         plan_.touched = plan_.mangles || chance(75);
         plan_.may_reset = plan_.mangles || plan_.cuts || plan_.exotic ||

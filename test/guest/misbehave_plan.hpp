@@ -94,6 +94,7 @@ struct Plan {
     bool discards = false;  ///< parts of bodies are not read, and not sent
     bool shared = false;    ///< memory is shared
     bool touched = true;    ///< memory was written to before it is read into
+    bool ktls = false;      ///< below all connections: calls that tls refuses are left out
 };
 
 Plan make_plan(Family family, std::uint64_t seed);

@@ -44,8 +44,12 @@ Reader::Reader(int fd, const Plan& plan, const Script& script, Store& store, Rep
     , inspector_(script)
     , waiter_(fd, false, plan.family == Family::processes) {}
 
+/// What is encrypted says little about that.
 int Reader::queued() const {
     int bytes = 0;
+    if (plan_.ktls) {
+        return 0;
+    }
     check(::ioctl(fd_, FIONREAD, &bytes), "FIONREAD");
     return bytes;
 }
@@ -127,7 +131,8 @@ ssize_t Reader::one_call(Call& call, int flags, Dice& dice) {
     switch (way) {
     case 1: {
         const ssize_t got = ::recvmsg(fd_, &message, flags);
-        if (got >= 0 && (message.msg_flags & ~(MSG_EOR | MSG_CMSG_CLOEXEC)) != 0) {
+        const int usual = MSG_EOR | MSG_CMSG_CLOEXEC | (plan_.ktls ? MSG_CTRUNC : 0);
+        if (got >= 0 && (message.msg_flags & ~usual) != 0) {
             throw Wrong(fmt::format("recvmsg says flags {:x}", message.msg_flags));
         }
         return got;
@@ -230,7 +235,7 @@ void Reader::low_water(Call& call, Dice& dice) {
 void Reader::peek(Call& call, Dice& dice) {
     way_ = Way::peek;
     std::vector<std::byte> bytes(std::min<std::size_t>(call.size, 70'000));
-    const bool only_counts = dice.between(0, 3) == 0;
+    const bool only_counts = dice.between(0, 3) == 0 && !plan_.ktls;
     const ssize_t seen = only_counts ? ::recv(fd_, nullptr, bytes.size(), MSG_PEEK | MSG_TRUNC)
                                      : ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK);
     if (seen > 0) {

@@ -15,6 +15,7 @@
 
 #include "libra.hpp"
 #include "misbehave_ends.hpp"
+#include "own_ktls.hpp"
 #include "process.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
@@ -121,6 +122,7 @@ public:
         for (const int line : {client0, client1}) {
             if (used(plan, line)) {
                 Fd client = connect_to(net_.client(), net_.proxy_address(), port_);
+                own_ktls_if_told(client.get());
                 ports.at(static_cast<std::size_t>(line)) = local_port(client.get());
                 sockets.at(static_cast<std::size_t>(line)) = std::move(client);
             }
@@ -132,6 +134,7 @@ public:
                 Fd origin(
                     check(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
                 tame(origin.get());
+                own_ktls_if_told(origin.get());
                 sockets.at(static_cast<std::size_t>(line)) = std::move(origin);
             }
         }

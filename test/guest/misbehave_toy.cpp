@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "misbehave_run.hpp"
+#include "own_ktls.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
 
@@ -90,7 +91,9 @@ private:
         std::array<Fd, line_count> sockets;
         for (const int line : {origin0, origin1}) {
             if (plan.lines.at(static_cast<std::size_t>(line)).used) {
-                sockets.at(static_cast<std::size_t>(line)) = connect_to(ns_, address_, upstream_);
+                Fd& origin = sockets.at(static_cast<std::size_t>(line));
+                origin = connect_to(ns_, address_, upstream_);
+                own_ktls_if_told(origin.get()); // where it has left, the first call says so
             }
         }
         bool all = true;
@@ -102,6 +105,10 @@ private:
                 continue;
             }
             tame(client.get());
+            if (!own_ktls_if_told(client.get())) {
+                all = false;
+                continue;
+            }
             sockets.at(*port == ports[0] ? client0 : client1) = std::move(client);
         }
         if (!all) {

@@ -95,13 +95,26 @@ public:
         : script_(script)
         , pieces_(std::move(pieces)) {}
 
-    /// `at`: where in the stream. What comes next is the rest of one thread's first piece.
+    /// `at`: where in the stream the first piece begins.
     bool find(std::uint64_t at) {
+        look(at);
+        return !orders_.empty();
+    }
+
+    const std::vector<std::span<std::byte>>& order() const { return orders_.front(); }
+
+    /// Where a run of copied bytes is split by a placeholder, the byte behind it may happen to be
+    /// the one before it: nobody can tell where the placeholder was.
+    bool sure() const { return orders_.size() == 1 && steps_ <= steps_max; }
+
+private:
+    /// What comes next is the rest of one thread's first piece. True when enough is known.
+    bool look(std::uint64_t at) {
         if (over(0) && over(1)) {
-            return true;
+            return note();
         }
         if (++steps_ > steps_max) {
-            return false;
+            return true;
         }
         std::array<std::size_t, 2> fits{};
         for (std::size_t i = 0; i < 2; ++i) {
@@ -123,9 +136,24 @@ public:
         return false;
     }
 
-    const std::vector<std::span<std::byte>>& order() const { return order_; }
+    /// A second one with the placeholders elsewhere is enough to doubt the first.
+    bool note() {
+        std::vector<std::uint64_t> places;
+        std::uint64_t at = 0;
+        for (const auto bytes : order_) {
+            if (find_placeholder(bytes, 0)) {
+                places.push_back(at);
+            }
+            at += bytes.size();
+        }
+        if (!orders_.empty() && places == places_) {
+            return false;
+        }
+        orders_.push_back(order_);
+        places_ = std::move(places);
+        return orders_.size() > 1;
+    }
 
-private:
     bool over(std::size_t i) const { return next_.at(i) == pieces_.at(i).size(); }
     const Piece& head(std::size_t i) const { return pieces_.at(i).at(next_.at(i)); }
     bool whole(std::size_t i) const { return !over(i) && head(i).id.has_value(); }
@@ -165,7 +193,7 @@ private:
             done_.at(i) = 0;
             ++next_.at(i);
         }
-        if (find(at + count)) {
+        if (look(at + count)) {
             return true;
         }
         order_.pop_back();
@@ -179,6 +207,8 @@ private:
     std::array<std::size_t, 2> next_{};
     std::array<std::size_t, 2> done_{}; ///< of the next piece
     std::vector<std::span<std::byte>> order_;
+    std::vector<std::vector<std::span<std::byte>>> orders_;
+    std::vector<std::uint64_t> places_; ///< of the first order's placeholders
     int steps_ = 0;
 };
 
@@ -263,6 +293,15 @@ void Reader::by_two(std::uint64_t until, Dice& dice) {
     if (!merge.find(position_)) {
         throw Wrong(fmt::format("what two threads read from {} on is in no order the stream",
                                 position_.load()));
+    }
+    if (!merge.sure()) {
+        report_.note([&] {
+            return fmt::format("what two threads read from {} on is in two orders the stream",
+                               position_.load());
+        });
+        for (int line = 0; line < line_count; ++line) {
+            report_.blind(line, report_.sent(line));
+        }
     }
     for (const auto bytes : merge.order()) {
         put({bytes.size(), 0, {}, {{bytes.data(), bytes.size()}}}, bytes.size());

@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "proxy.hpp"
+
 namespace guest::misbehave {
 namespace {
 
@@ -20,6 +22,25 @@ constexpr std::array<const char*, way_count> way_names = {
 const char* name_of(Way way) {
     return way_names.at(static_cast<std::size_t>(way));
 }
+
+namespace {
+
+/// By tls, or not the same there.
+bool is_refused_by_ktls(Way way) {
+    switch (way) {
+    case Way::peek_count:
+    case Way::by_pipe:
+    case Way::by_mapping:
+    case Way::discard:
+    case Way::send_several:
+    case Way::send_zero_copy:
+        return true;
+    default:
+        return false;
+    }
+}
+
+} // namespace
 
 std::vector<Way> ways_of(Family family) {
     std::vector<Way> ways = {Way::plain, Way::impatient, Way::send, Way::to_the_end};
@@ -51,6 +72,9 @@ std::vector<Way> ways_of(Family family) {
         return {Way::plain, Way::impatient, Way::send};
     case Family::copies:
         break;
+    }
+    if (told_ktls()) {
+        std::erase_if(ways, is_refused_by_ktls);
     }
     return ways;
 }

@@ -179,7 +179,8 @@ std::size_t Writer::from_pipe(std::vector<iovec>& spans, Dice& dice) {
     while (done < static_cast<std::size_t>(piped)) {
         const std::size_t step =
             std::min<std::size_t>(static_cast<std::size_t>(piped) - done, dice.between(1, 70'000));
-        const unsigned flags = dice.between(0, 1) == 0 ? 0 : SPLICE_F_MORE;
+        // tls keeps for good what it was told to wait with
+        const unsigned flags = dice.between(0, 1) == 0 || plan_.ktls ? 0 : SPLICE_F_MORE;
         done += took(::splice(pipe.read.get(), nullptr, fd_, nullptr, step, flags), step, false);
     }
     return done;
@@ -211,7 +212,7 @@ std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
 
 std::size_t Writer::with_uring(std::vector<iovec>& spans, int flags, Dice& dice) {
     way_ = Way::send_by_ring;
-    const bool zero_copy = dice.between(0, 7) == 0;
+    const bool zero_copy = dice.between(0, 7) == 0 && !plan_.ktls;
     std::erase_if(spans, is_empty);
     if (zero_copy) {
         spans.resize(1);
@@ -244,13 +245,16 @@ std::size_t Writer::write(std::vector<iovec> spans, bool more, Dice& dice) {
     case 1:
         return impatient(spans, flags, dice);
     case 5:
+        if (plan_.ktls) {
+            return impatient(spans, flags, dice);
+        }
         return several(spans, flags);
     case 6:
         return from_file(spans, dice);
     case 7:
         return from_pipe(spans, dice);
     case 8:
-        if (plan_.family == Family::writes) {
+        if (plan_.family == Family::writes && !plan_.ktls) {
             return zero_copy(spans);
         }
         [[fallthrough]];

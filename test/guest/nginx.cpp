@@ -12,6 +12,21 @@
 namespace guest {
 namespace {
 
+/// `prefix`: of the directives towards clients or the upstream.
+std::string tls_lines(const ProxyConfig& c, const std::string& prefix) {
+    std::string text;
+    if (c.ktls) {
+        text += prefix + "ssl_conf_command Options KTLS;\n";
+    }
+    if (!c.tls_protocol.empty()) {
+        text += fmt::format("{}ssl_protocols {};\n", prefix, c.tls_protocol);
+    }
+    if (!c.tls_ciphers.empty()) {
+        text += fmt::format("{}ssl_ciphers {};\n", prefix, c.tls_ciphers);
+    }
+    return text;
+}
+
 std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     const std::string server = c.unix_upstream.empty() ? upstream : "unix:" + c.unix_upstream;
     std::string text = fmt::format("user root;\nworker_processes {};\npid nginx.pid;\n", c.workers);
@@ -44,12 +59,18 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
     text += fmt::format("server {{\nlisten {} backlog=512;\nlisten [::]:{} backlog=512;\n",
                         Proxy::port, Proxy::port);
     if (c.https_front) {
-        text += fmt::format("listen {} ssl;\nssl_certificate {};\nssl_certificate_key {};\n",
-                            Proxy::https_port, certificate().certificate, certificate().key);
+        text += fmt::format("listen {} ssl backlog=512;\nlisten [::]:{} ssl backlog=512;\n"
+                            "ssl_certificate {};\nssl_certificate_key {};\n",
+                            Proxy::https_port, Proxy::https_port, certificate().certificate,
+                            certificate().key);
+        text += tls_lines(c, "");
     }
     text += "location / {\n" + c.location_lines;
     text += fmt::format("proxy_pass {}://origin;\nproxy_http_version 1.{};\n",
                         c.https_upstream ? "https" : "http", c.upstream_minor);
+    if (c.https_upstream) {
+        text += tls_lines(c, "proxy_");
+    }
     if (c.upstream_keepalive) {
         text += "proxy_set_header Connection \"\";\n";
     }

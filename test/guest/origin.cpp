@@ -18,12 +18,13 @@ struct Leave {
 
 } // namespace
 
-Origin::Origin(const Namespace& ns, std::uint16_t port, int width)
-    : Origin(listen_on(ns, port), port, width) {}
+Origin::Origin(const Namespace& ns, std::uint16_t port, int width, std::optional<TlsRole> tls)
+    : Origin(listen_on(ns, port), port, width, tls) {}
 
-Origin::Origin(Fd listener, std::uint16_t port, int width)
+Origin::Origin(Fd listener, std::uint16_t port, int width, std::optional<TlsRole> tls)
     : listener_(std::move(listener))
-    , port_(port) {
+    , port_(port)
+    , tls_(tls) {
     for (int i = 0; i < width; ++i) {
         threads_.emplace_back([this] { serve_all(); });
     }
@@ -74,6 +75,9 @@ void Origin::serve_all() {
         }
         bool reset = false;
         try {
+            if (tls_) {
+                wire.secure(*tls_);
+            }
             serve(wire);
         } catch (const Leave& leave) {
             reset = leave.reset;

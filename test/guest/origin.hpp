@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -21,9 +22,10 @@ public:
 
     /// `width`: connections that are served at once; more of them wait.
     explicit Origin(const Namespace& ns, std::uint16_t port = default_port,
-                    int width = default_width);
+                    int width = default_width, std::optional<TlsRole> tls = std::nullopt);
     /// On a listening socket of any kind.
-    explicit Origin(Fd listener, std::uint16_t port = 0, int width = default_width);
+    explicit Origin(Fd listener, std::uint16_t port = 0, int width = default_width,
+                    std::optional<TlsRole> tls = std::nullopt);
     ~Origin();
 
     std::uint16_t port() const { return port_; }
@@ -48,6 +50,7 @@ private:
 
     Fd listener_;
     std::uint16_t port_;
+    std::optional<TlsRole> tls_;
     std::atomic<bool> stopping_ = false;
     std::atomic<std::uint64_t> requests_ = 0;
     std::atomic<std::uint64_t> connections_ = 0;

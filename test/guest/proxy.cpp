@@ -52,6 +52,34 @@ ProxyConfig nginx_unbuffered() {
     return config;
 }
 
+bool told_ktls() {
+    const char* told = std::getenv("LIBRA_TEST_KTLS");
+    return told != nullptr && std::string(told) == "1";
+}
+
+void load_tls() {
+    if (!std::filesystem::exists("/proc/net/tls_stat") && run({"modprobe", "tls"}).code != 0) {
+        throw std::runtime_error("modprobe tls fails");
+    }
+}
+
+ProxyConfig with_ktls(ProxyConfig config) {
+    load_tls();
+    config.name += ", kTLS";
+    config.ktls = true;
+    config.https_front = true;
+    config.https_upstream = true;
+    // OpenSSL 3.0 hands over both directions only of this.
+    config.tls_protocol = "TLSv1.2";
+    return config;
+}
+
+ProxyConfig with_ktls_if_told(const ProxyConfig& config) {
+    const bool can = config.kind == ProxyKind::nginx && !config.https_front &&
+                     !config.https_upstream && config.unix_upstream.empty();
+    return told_ktls() && can ? with_ktls(config) : config;
+}
+
 ProxyConfig haproxy_16k() {
     ProxyConfig config;
     config.kind = ProxyKind::haproxy;

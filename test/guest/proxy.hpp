@@ -27,6 +27,9 @@ struct ProxyConfig {
     int connections = 1024;        ///< worker_connections
     bool https_front = false;      ///< listen ssl on https_port as well
     bool https_upstream = false;   ///< proxy_pass https
+    bool ktls = false;             ///< Options KTLS where there is TLS
+    std::string tls_protocol;      ///< TLSv1.2, TLSv1.3; empty: what OpenSSL prefers
+    std::string tls_ciphers;       ///< of TLSv1.2, in OpenSSL's words
     std::string http_lines;        ///< more directives of http ...
     std::string location_lines;    ///< ... and of the location
 
@@ -50,6 +53,15 @@ ProxyConfig nginx_large();
 ProxyConfig nginx_unbuffered();
 ProxyConfig haproxy_16k();
 ProxyConfig haproxy_64k();
+
+/// The kernel's tls must be there before a worker asks for it: it has no right to load it.
+void load_tls();
+/// With TLS 1.2 on both sides, handed over to the kernel, which this loads tls for.
+ProxyConfig with_ktls(ProxyConfig config);
+/// The same where LIBRA_TEST_KTLS=1 says so, for nginx that has no TLS yet: whole suites run over
+/// it.
+ProxyConfig with_ktls_if_told(const ProxyConfig& config);
+bool told_ktls();
 
 class Proxy {
 public:

@@ -6,13 +6,24 @@
 
 namespace guest {
 
+namespace {
+
+std::optional<TlsRole> origin_role(const ProxyConfig& config) {
+    return config.ktls && config.https_upstream ? std::optional(TlsRole::server) : std::nullopt;
+}
+
+} // namespace
+
 Rig::Rig(const ProxyConfig& config, const RigOptions& options)
+    : Rig(options, with_ktls_if_told(config)) {}
+
+Rig::Rig(const RigOptions& options, const ProxyConfig& config)
     : net(options.net)
-    , origin(net.origin(), Origin::default_port, options.origin_width)
+    , origin(net.origin(), Origin::default_port, options.origin_width, origin_role(config))
     , options_(options)
     , before_(libra_module::figures()) {
     std::uint16_t upstream_port = origin.port();
-    if (config.https_upstream) {
+    if (config.https_upstream && !config.ktls) {
         ProxyConfig tls = nginx_large();
         tls.name = "the origin's TLS";
         tls.https_front = true;
@@ -41,8 +52,12 @@ Rig::~Rig() {
     }
 }
 
-Client Rig::connect(bool v6, const ConnectOptions& options) {
-    return {net.client(), net.proxy_address(v6), Proxy::port, options};
+Client Rig::connect(bool v6, ConnectOptions options) {
+    const bool tls = proxy->config().ktls && proxy->config().https_front;
+    if (tls) {
+        options.tls = TlsRole::client;
+    }
+    return {net.client(), net.proxy_address(v6), tls ? Proxy::https_port : Proxy::port, options};
 }
 
 void Rig::attach() {

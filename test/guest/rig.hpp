@@ -35,17 +35,18 @@ enum class Elided { some, any };
 
 class Rig {
 public:
+    /// With LIBRA_TEST_KTLS=1 in the environment nginx has kTLS on both sides (secured()).
     explicit Rig(const ProxyConfig& config, const RigOptions& options = {});
     ~Rig();
 
     Net net;
     Origin origin;
-    std::unique_ptr<Proxy> terminator; ///< TLS in front of the origin, where the proxy wants it
+    std::unique_ptr<Proxy> terminator; ///< TLS without kTLS in front of the origin
     std::unique_ptr<Proxy> proxy;
     std::optional<Attachment> attachment;
     Faults faults;
 
-    Client connect(bool v6 = false, const ConnectOptions& options = {});
+    Client connect(bool v6 = false, ConnectOptions options = {});
     void attach();
     void detach();
 
@@ -63,6 +64,8 @@ public:
     void finish(Resets resets = Resets::none, Elided elided = Elided::some);
 
 private:
+    Rig(const RigOptions& options, const ProxyConfig& config);
+
     RigOptions options_;
     Figures before_;
     bool finished_ = false;

@@ -86,12 +86,17 @@ struct Connected {
 
 } // namespace
 
-TEST_CASE("A second ULP is refused as the kernel refuses it", "[misuse]") {
+TEST_CASE("A second ULP is refused as the kernel refuses it, but for tls", "[misuse]") {
     Connected one(true);
     CHECK(one.toy.ask("ulp? x") == "'libra'");
-    CHECK(one.toy.ask("ulp tls") == "File exists");
+    CHECK(one.toy.ask("ulp nosuch") == "No such file or directory");
     CHECK(one.toy.ask("ulp libra") == "File exists");
     CHECK(one.toy.ask("ulp? x") == "'libra'");
+    CHECK(one.toy.ask("ulp tls") == "0");
+    CHECK(one.toy.ask("ulp? x") == "'tls'");
+    CHECK(one.toy.ask("ulp libra") == "File exists");
+    CHECK(one.toy.ask("ulp tls") == "File exists");
+    CHECK(one.toy.ask("ulp? x") == "'tls'");
 }
 
 TEST_CASE("setsockopt(TCP_ULP) needs a policy that allows it", "[misuse]") {

@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
+#include "https.hpp"
 #include "rig.hpp"
 
 using namespace guest;
@@ -13,46 +14,6 @@ namespace {
 
 constexpr int exit_unsafe = 6;
 constexpr std::uint64_t size = 300'000;
-
-std::string scratch(const char* name) {
-    const std::string directory = fmt::format("/tmp/libra-guest.{}", ::getpid());
-    std::filesystem::create_directories(directory);
-    return directory + "/" + name;
-}
-
-/// Fetches over HTTPS with curl and compares; empty when every byte is right.
-std::string fetch(const Rig& rig, const Exchange& what) {
-    const std::string file = scratch("fetched");
-    const std::string url =
-        fmt::format("https://{}{}", endpoint(rig.net.proxy_address(), Proxy::https_port),
-                    target_of(what.answer));
-    std::vector<std::string> argv = {"curl", "-sS", "-k", "--max-time", "60", "-o", file, url};
-    if (what.method == "POST") {
-        std::string body(what.body.size, '\0');
-        Pattern{what.body.seed}.fill(0, std::as_writable_bytes(std::span(body)));
-        spew(scratch("sent"), body);
-        const std::vector<std::string> more = {"-H",
-                                               "Expect:",
-                                               "-H",
-                                               fmt::format("X-Seed: {}", what.body.seed),
-                                               "-H",
-                                               fmt::format("X-Size: {}", what.body.size),
-                                               "-H",
-                                               "Content-Type: application/octet-stream",
-                                               "--data-binary",
-                                               "@" + scratch("sent")};
-        argv.insert(argv.end(), more.begin(), more.end());
-    }
-    ProcessOptions inside;
-    inside.netns = rig.net.client().fd();
-    const RunResult done = run(argv, inside);
-    const std::string got = slurp(file);
-    if (done.code != 0 || got.size() != what.answer.body.size) {
-        return fmt::format("curl: {} {}, {} bytes", done.code, done.out, got.size());
-    }
-    const auto wrong = Pattern{what.answer.body.seed}.mismatch(0, std::as_bytes(std::span(got)));
-    return wrong ? fmt::format("byte {} is wrong over HTTPS", *wrong) : "";
-}
 
 /// Attach must be refused for this reason, and leave nothing.
 void expect_refused(const Rig& rig, const std::string& word) {
@@ -92,19 +53,13 @@ void serve_https(Rig& rig) {
     rig.talk({get(size), post(size)});
 
     for (int i = 0; i < 3; ++i) {
-        rig.faults.add(fetch(rig, get(size)));
-        rig.faults.add(fetch(rig, post(size)));
+        rig.faults.add(fetch_https(rig, get(size)));
+        rig.faults.add(fetch_https(rig, post(size)));
         rig.talk({get(size), post(size)});
     }
 
     // A client that stays: while it is there nothing is elided.
-    ProcessOptions options;
-    options.netns = rig.net.client().fd();
-    options.pipes = true;
-    options.output = scratch("s_client.log");
-    Process tls({"openssl", "s_client", "-quiet", "-connect",
-                 endpoint(rig.net.proxy_address(), Proxy::https_port)},
-                options);
+    Process tls = start_s_client(rig);
     tls.write_line("GET " + target_of(get(10).answer) + " HTTP/1.1\r\nHost: libra.test\r\n\r");
     CHECK(tls.read_line().starts_with("HTTP/1.1 200"));
     if (!libra_module::plain()) {

@@ -2,11 +2,13 @@
 // Accepts one connection and makes the socket calls that it is told on stdin, one a line; answers
 // with what each gave. What plain TCP answers to a script, an attached socket must answer too.
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/errqueue.h>
 #include <linux/kcm.h>
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
+#include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -20,6 +22,7 @@
 #include <atomic>
 #include <cstring>
 #include <iostream>
+#include <latch>
 #include <map>
 #include <sstream>
 #include <thread>
@@ -28,6 +31,7 @@
 
 #include <fmt/format.h>
 
+#include "own_ktls.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
 
@@ -112,6 +116,9 @@ public:
         if (name == "waitall") {
             return result(receive(size, MSG_WAITALL));
         }
+        if (name == "splice") {
+            return splice(size);
+        }
         if (name == "trunc") {
             return result(::recv(fd_, nullptr, size, MSG_TRUNC | MSG_DONTWAIT));
         }
@@ -141,6 +148,18 @@ public:
             fd_ = socket_.get();
             return socket_ ? "accepted" : result(-1);
         }
+        if (name == "key12" || name == "key13") {
+            return keys(name == "key12" ? TLS_1_2_VERSION : TLS_1_3_VERSION, size);
+        }
+        if (name == "record") {
+            return record(static_cast<unsigned char>(size), std::stoul(more));
+        }
+        if (name == "outgoing") {
+            return outgoing(argument, more);
+        }
+        if (name == "keys-at-once") {
+            return keys_at_once();
+        }
         if (name == "slice") {
             return slice(size, std::stoul(more));
         }
@@ -167,6 +186,27 @@ public:
 private:
     ssize_t receive(std::size_t size, int flags) {
         return ::recv(fd_, buffer_.data(), size, flags);
+    }
+
+    /// All of it, through a pipe.
+    std::string splice(std::size_t size) {
+        const Pipe pipe;
+        std::size_t done = 0;
+        while (done < size) {
+            const ssize_t moved =
+                ::splice(fd_, nullptr, pipe.write.get(), nullptr, size - done, SPLICE_F_MOVE);
+            if (moved <= 0) {
+                return result(moved);
+            }
+            for (ssize_t left = moved; left > 0;) {
+                const ssize_t got = check(
+                    ::read(pipe.read.get(), buffer_.data() + done, static_cast<std::size_t>(left)),
+                    "read");
+                left -= got;
+                done += static_cast<std::size_t>(got);
+            }
+        }
+        return std::to_string(done);
     }
 
     /// As tokio does: after an event, until a read is shorter than asked for.
@@ -204,6 +244,48 @@ private:
         message.msg_iov = parts.data();
         message.msg_iovlen = parts.size();
         return result(::sendmsg(fd_, &message, flags | MSG_NOSIGNAL));
+    }
+
+    /// kTLS, as if so many records had been read before; none was written.
+    std::string keys(std::uint16_t version, std::uint64_t records) const {
+        if (ask_for_tls(fd_) < 0) {
+            return result(-1);
+        }
+        const int tx = own_key(fd_, TLS_TX, version, 0);
+        return result(tx < 0 ? tx : own_key(fd_, TLS_RX, version, records));
+    }
+
+    /// As a TLS library writes it: of this type, with so many bytes in it.
+    std::string record(unsigned char type, std::size_t size) const {
+        std::string bytes(5 + size, '.');
+        bytes[0] = static_cast<char>(type);
+        bytes[1] = 3;
+        bytes[2] = 3;
+        bytes[3] = static_cast<char>(size >> 8U);
+        bytes[4] = static_cast<char>(size);
+        return result(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    }
+
+    /// From here on the calls go to a connection of this process's own.
+    std::string outgoing(const std::string& address, const std::string& port) {
+        socket_ = Fd(check(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+        fd_ = socket_.get();
+        return connect(address, port);
+    }
+
+    /// By three threads, and nothing in between.
+    std::string keys_at_once() const {
+        std::latch start(3);
+        const auto at_once = [&](auto call) {
+            return std::jthread([this, &start, call] {
+                start.arrive_and_wait();
+                call(fd_);
+            });
+        };
+        const auto asking = at_once([](int fd) { ask_for_tls(fd); });
+        const auto tx = at_once([](int fd) { own_key(fd, TLS_TX, TLS_1_2_VERSION, 0); });
+        const auto rx = at_once([](int fd) { own_key(fd, TLS_RX, TLS_1_2_VERSION, 0); });
+        return "done";
     }
 
     /// So many bytes of the body that was read last, from an offset on.

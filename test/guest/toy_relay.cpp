@@ -13,8 +13,10 @@
 //   crumbs            in chunks: each of its first bytes one of its own, sent from where it lies
 //   crumbs-at-once    the same, copied together and sent by one call
 //   cut-among-old K   in chunks, copied together: of its own bytes, of more of them and the first K
-//   of
-//                     the body, and of the rest; the answer's memory held older markers before
+//                     of the body, and of the rest; the answer's memory held older markers before
+//   look-for-like     as it came; a token is said if it had a marker that goes on behind its byte 9
+//                     as framing begins
+//   cut-among-like K  as cut-among-old, with that one as the older marker
 //   fork              sent by a child that has inherited socket and memory
 //   fork-first        all of it done by a child that has inherited the client's socket
 //   fastopen          to an upstream that is connected by MSG_FASTOPEN
@@ -62,6 +64,19 @@ std::size_t find_marker(std::string_view body, std::size_t from) {
         }
     }
     return 0;
+}
+
+/// The first marker that looks like one cut behind its byte 9: a line's end follows.
+std::string like_cut_marker(std::string_view body) {
+    const std::string_view magic = body.substr(0, 8);
+    for (std::size_t at = body.find(magic, marker_step);
+         at != std::string_view::npos && at + marker_length <= body.size();
+         at = body.find(magic, at + 1)) {
+        if (body[at + 9] == '\r') {
+            return std::string(body.substr(at, marker_length));
+        }
+    }
+    return {};
 }
 
 /// Memory of its own, and the message in it.
@@ -188,7 +203,7 @@ public:
         if (mode_ == "slice") {
             words >> from_ >> to_;
         }
-        if (mode_ == "cut-among-old") {
+        if (mode_.starts_with("cut-among-")) {
             words >> to_;
         }
         std::string more;
@@ -215,12 +230,14 @@ private:
         if (const int error = ask(request, server); error != 0) {
             return error;
         }
-        auto answer =
-            std::make_unique<Message>(mode_ == "cut-among-old" ? older_marker() : touched());
+        auto answer = std::make_unique<Message>(before());
         if (!answer->receive(server.get())) {
             return answer->error() != 0 ? answer->error() : EPIPE;
         }
-        if (answer->body().size() >= 32) {
+        if (mode_ == "look-for-like") {
+            like_ = like_cut_marker(answer->body());
+        }
+        if (answer->body().size() >= 32 && (mode_ != "look-for-like" || !like_.empty())) {
             token_ = to_hex(std::as_bytes(std::span(answer->body().substr(0, 32))));
         }
         server.reset();
@@ -231,6 +248,14 @@ private:
     }
 
     std::string_view touched() const { return touched_ ? "." : ""; }
+
+    /// What an answer's memory is full of before it comes.
+    std::string_view before() const {
+        if (mode_ == "cut-among-like") {
+            return like_;
+        }
+        return mode_ == "cut-among-old" ? older_marker() : touched();
+    }
 
     /// Of the answer before, one far behind its token.
     std::string_view older_marker() const {
@@ -350,7 +375,7 @@ private:
             });
             return error != 0 ? error : send_all(client, all);
         }
-        if (mode_ == "cut-among-old") {
+        if (mode_.starts_with("cut-among-")) {
             return send_both(client, answer.head_in_chunks(),
                              in_chunk(std::string(300, 'x')) +
                                  in_chunk(std::string(100, 'y').append(body.substr(0, to_))) +
@@ -418,6 +443,7 @@ private:
     bool touched_ = true;
     std::string token_;
     std::unique_ptr<Message> before_;
+    std::string like_; ///< see like_cut_marker()
 };
 
 } // namespace

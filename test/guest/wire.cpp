@@ -38,18 +38,25 @@ Wire::Wire(Fd socket, ReadStyle style)
     , style_(style)
     , buffer_(buffer_size) {}
 
-bool Wire::refill() {
+std::size_t Wire::receive(std::span<std::byte> to) {
     if (style_.pause != 0) {
         ::usleep(style_.pause);
     }
-    const std::size_t want = std::min(style_.step, buffer_.size());
-    const ssize_t got = ::recv(socket_.get(), buffer_.data(), want, 0);
+    to = to.first(std::min(to.size(), style_.step));
+    if (tls_) {
+        return tls_->read(to);
+    }
+    const ssize_t got = ::recv(socket_.get(), to.data(), to.size(), 0);
     if (got < 0) {
         fail("recv");
     }
+    return static_cast<std::size_t>(got);
+}
+
+bool Wire::refill() {
     begin_ = 0;
-    end_ = static_cast<std::size_t>(got);
-    return got > 0;
+    end_ = receive(buffer_);
+    return end_ > 0;
 }
 
 std::size_t Wire::read(std::span<std::byte> to) {
@@ -59,14 +66,7 @@ std::size_t Wire::read(std::span<std::byte> to) {
         begin_ += take;
         return take;
     }
-    if (style_.pause != 0) {
-        ::usleep(style_.pause);
-    }
-    const ssize_t got = ::recv(socket_.get(), to.data(), std::min(to.size(), style_.step), 0);
-    if (got < 0) {
-        fail("recv");
-    }
-    return static_cast<std::size_t>(got);
+    return receive(to);
 }
 
 std::string Wire::line() {
@@ -91,6 +91,9 @@ std::string Wire::line() {
 }
 
 std::size_t Wire::unread() {
+    if (tls_) {
+        return end_ - begin_ + tls_->ready();
+    }
     int queued = 0;
     check(::ioctl(socket_.get(), FIONREAD, &queued), "FIONREAD");
     return end_ - begin_ + static_cast<std::size_t>(queued);
@@ -101,7 +104,9 @@ bool Wire::at_end() {
 }
 
 void Wire::idle() {
-    if (begin_ == end_) {
+    if (begin_ == end_ && tls_) {
+        tls_->idle();
+    } else if (begin_ == end_) {
         pollfd one{socket_.get(), POLLIN, 0};
         check(::poll(&one, 1, -1), "poll");
     }
@@ -113,6 +118,9 @@ void Wire::write(std::string_view text, bool more) {
 
 void Wire::write(std::span<const std::byte> bytes, bool more) {
     const int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    while (tls_ && !bytes.empty()) {
+        bytes = bytes.subspan(tls_->write(bytes));
+    }
     while (!bytes.empty()) {
         const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), flags);
         if (sent < 0) {
@@ -138,16 +146,24 @@ void Wire::write_slowly(std::string_view text, const WriteStyle& style, bool mor
 }
 
 void Wire::end() {
+    if (tls_) {
+        tls_->end();
+    }
     ::shutdown(socket_.get(), SHUT_WR);
 }
 
 void Wire::close() {
+    if (tls_ && socket_) {
+        tls_->end();
+    }
+    tls_.reset();
     socket_.reset();
 }
 
 void Wire::reset() {
     const linger now{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    tls_.reset();
     socket_.reset();
 }
 

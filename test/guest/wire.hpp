@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -11,6 +13,7 @@
 
 #include "fd.hpp"
 #include "net.hpp"
+#include "tls_session.hpp"
 
 namespace guest {
 
@@ -43,6 +46,11 @@ class Wire {
 public:
     explicit Wire(Fd socket, ReadStyle style = {});
 
+    /// The handshake; from here on all is encrypted.
+    void secure(TlsRole role) { tls_ = std::make_unique<TlsSession>(socket_.get(), role); }
+    /// TLS records of application data that have come.
+    std::uint64_t records() const { return tls_ ? tls_->records() : 0; }
+
     int fd() const { return socket_.get(); }
     bool open() const { return static_cast<bool>(socket_); }
     void set_read_style(ReadStyle style) { style_ = style; }
@@ -63,14 +71,16 @@ public:
     /// In the steps of `style`, for framing.
     void write_slowly(std::string_view text, const WriteStyle& style, bool more = false);
 
-    void end();   ///< shutdown(SHUT_WR)
-    void close(); ///< close
+    void end();   ///< close_notify, where there is TLS, and shutdown(SHUT_WR)
+    void close(); ///< the same, and close
     void reset(); ///< close with RST
 
 private:
     bool refill();
+    std::size_t receive(std::span<std::byte> to);
 
     Fd socket_;
+    std::unique_ptr<TlsSession> tls_;
     ReadStyle style_;
     std::vector<std::byte> buffer_;
     std::size_t begin_ = 0;
@@ -82,6 +92,7 @@ struct ConnectOptions {
     int sndbuf = 0;
     int protocol = 0;
     ReadStyle read;
+    std::optional<TlsRole> tls;
 };
 
 /// A listening socket on all addresses, both families.
