@@ -30,31 +30,70 @@ ProxyConfig haproxy(int bufsize, const std::string& path) {
     return config;
 }
 
+/// kTLS towards the clients, the origin or both; 16 buffers of 64K.
+ProxyConfig tls(bool clients, bool origin, const std::string& protocol = "TLSv1.2") {
+    ProxyConfig config = nginx_large();
+    config.ktls = true;
+    config.https_front = clients;
+    config.https_upstream = origin;
+    config.tls_protocol = protocol;
+    return config;
+}
+
+/// Where the client, the proxy and the origin are.
+NetOptions net_of(const Contender& who) {
+    NetOptions options;
+    options.loopback = who.device;
+    return options;
+}
+
+OriginOptions origin_of(const Contender& who) {
+    OriginOptions options;
+    // a device must not encrypt the pages of a file that this host sends to itself
+    options.sendfile = !who.device;
+    if (who.config.https_upstream) {
+        options.tls = who.device ? OriginTls::kernel : OriginTls::user;
+    }
+    return options;
+}
+
 } // namespace
 
 std::vector<Contender> contenders() {
-    return {{"nginx-8x4k", Kind::proxy, nginx_small(), {"copy", "libra"}},
-            {"nginx-16x64k", Kind::proxy, nginx_large(), {"copy", "libra"}},
-            {"nginx-unbuffered", Kind::proxy, nginx_unbuffered(), {"copy", "libra"}},
-            {"haproxy-16k", Kind::proxy, haproxy_16k(), {"copy", "libra", "splice"}},
-            {"haproxy-64k", Kind::proxy, haproxy_64k(), {"copy", "libra", "splice"}},
-            {"l4-splice", Kind::splicer, {}, {"splice"}},
-            {"l4-sockmap", Kind::sockmap, {}, {"splice"}},
-            {"nginx-static", Kind::files, {}, {"copy", "libra"}}};
+    return {
+        {"nginx-8x4k", Kind::proxy, nginx_small(), {"copy", "libra"}},
+        {"nginx-16x64k", Kind::proxy, nginx_large(), {"copy", "libra"}},
+        {"nginx-unbuffered", Kind::proxy, nginx_unbuffered(), {"copy", "libra"}},
+        {"nginx-tls-plain", Kind::proxy, tls(true, false), {"copy", "libra"}},
+        {"nginx-plain-tls", Kind::proxy, tls(false, true), {"copy", "libra"}},
+        {"nginx-tls-tls", Kind::proxy, tls(true, true), {"copy", "libra"}},
+        {"nginx-tls13-plain", Kind::proxy, tls(true, false, "TLSv1.3"), {"copy", "libra"}, true},
+        {"nginx-plain-tls13", Kind::proxy, tls(false, true, "TLSv1.3"), {"copy", "libra"}, true},
+        {"nginx-tls13-tls13", Kind::proxy, tls(true, true, "TLSv1.3"), {"copy", "libra"}, true},
+        {"nginx-device-plain", Kind::proxy, tls(true, false), {"copy", "libra"}, true, true},
+        {"nginx-plain-device", Kind::proxy, tls(false, true), {"copy", "libra"}, true, true},
+        {"nginx-device-device", Kind::proxy, tls(true, true), {"copy", "libra"}, true, true},
+        {"haproxy-16k", Kind::proxy, haproxy_16k(), {"copy", "libra", "splice"}},
+        {"haproxy-64k", Kind::proxy, haproxy_64k(), {"copy", "libra", "splice"}},
+        {"l4-splice", Kind::splicer, {}, {"splice"}},
+        {"l4-sockmap", Kind::sockmap, {}, {"splice"}},
+        {"nginx-static", Kind::files, {}, {"copy", "libra"}}};
 }
 
 Lane::Lane(const Contender& who, std::string path, Attached attached,
            const std::vector<std::uint64_t>& sizes)
     : kind_(who.kind)
+    , device_(who.device)
     , path_(std::move(path))
-    , origin_(net_.origin(), sizes) {
+    , net_(net_of(who))
+    , origin_(net_.origin(), sizes, FileOrigin::port, origin_of(who)) {
     start(who, sizes);
     attach(attached);
     for (const std::uint64_t size : sizes) {
         compare(who, size);
     }
     // the first read that a process could elide is copied
-    run({"GET", 1, sizes.back()}, 2);
+    drive({"GET", 1, sizes.back()}, 2);
 }
 
 Lane::~Lane() {
@@ -88,7 +127,26 @@ void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) 
     if (config.kind == ProxyKind::haproxy) {
         config = haproxy(config.bufsize, path_);
     }
-    proxy_ = Proxy::start(net_.proxy(), config, endpoint(net_.origin_address(), FileOrigin::port));
+    if (config.ktls) {
+        load_tls();
+        // As udev does it: without it AES costs 60 instructions a byte, and nothing else shows.
+        guest::run({"modprobe", "aesni_intel"});
+    }
+    proxy_ =
+        Proxy::start(net_.proxy(), config,
+                     endpoint(net_.origin_address(),
+                              config.https_upstream ? FileOrigin::https_port : FileOrigin::port));
+}
+
+std::optional<TlsRole> Lane::client_role() const {
+    if (!proxy_ || !proxy_->config().https_front) {
+        return std::nullopt;
+    }
+    return device_ ? TlsRole::ktls_client : TlsRole::client;
+}
+
+std::uint16_t Lane::port() const {
+    return client_role() ? Proxy::https_port : Proxy::port;
 }
 
 void Lane::attach(Attached attached) {
@@ -107,7 +165,9 @@ void Lane::attach(Attached attached) {
 
 void Lane::compare(const Contender& who, std::uint64_t size) {
     const auto exchange = [&](const Exchange& what) {
-        Client client(net_.client(), net_.proxy_address(), Proxy::port);
+        ConnectOptions options;
+        options.tls = client_role();
+        Client client(net_.client(), net_.proxy_address(), port(), options);
         Reply reply = client.exchange(what);
         if (const std::string wrong = flaw(what, reply); !wrong.empty()) {
             throw std::runtime_error(fmt::format("{}: {}", path_, wrong));
@@ -146,7 +206,7 @@ void Lane::ask(std::size_t connection, const Shape& shape, int requests) {
 
 int Lane::prepare(const Shape& shape, int requests) {
     while (requesters_.size() < static_cast<std::size_t>(shape.connections)) {
-        requesters_.emplace_back(net_.client(), net_.proxy_address(), Proxy::port);
+        requesters_.emplace_back(net_.client(), net_.proxy_address(), port(), client_role());
     }
     return std::max(1, requests / shape.connections);
 }

@@ -26,6 +26,8 @@ struct Contender {
     Kind kind = Kind::proxy;
     guest::ProxyConfig config;
     std::vector<std::string> paths; ///< of copy, libra, splice
+    bool on_request = false;        ///< only when it is named
+    bool device = false; ///< all are on one device, which does TLS for all of them (offload.hpp)
 };
 
 /// What is asked for.
@@ -88,6 +90,9 @@ public:
 private:
     void start(const Contender& who, const std::vector<std::uint64_t>& sizes);
     void attach(Attached attached);
+    /// What the client does.
+    std::optional<guest::TlsRole> client_role() const;
+    std::uint16_t port() const;
     void compare(const Contender& who, std::uint64_t size);
     void ask(std::size_t connection, const Shape& shape, int requests);
     /// Connects as often as the shape needs it; requests for each connection.
@@ -95,6 +100,7 @@ private:
     void ask_all(const Shape& shape, int rounds);
 
     Kind kind_;
+    bool device_;
     std::string path_;
     guest::Net net_;
     guest::FileOrigin origin_;

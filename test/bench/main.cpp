@@ -15,6 +15,9 @@
 #include "bare.hpp"
 #include "forwarder.hpp"
 #include "latency.hpp"
+#include "locks.hpp"
+#include "offload.hpp"
+#include "profile.hpp"
 #include "rows.hpp"
 #include "scale.hpp"
 
@@ -34,7 +37,9 @@ struct Plan {
     std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
     int seconds = 30;          ///< of guest time, for each of these
     bool bare = false;         ///< a real machine
+    int locks = 0;             ///< requests during which the kernel counts them; 0: none
     std::vector<int> scale;    ///< most connections, most payloads: their influence is measured
+    std::string kallsyms; ///< where the kernel's symbols go while all is loaded; empty: nowhere
 };
 
 /// Enough that what a run costs besides its requests does not show.
@@ -124,6 +129,9 @@ private:
             lanes.push_back(std::make_unique<Lane>(
                 who, path, path == "libra" ? Attached::elide : Attached::no, plan_.sizes));
         }
+        if (!plan_.kallsyms.empty()) {
+            guest::spew(plan_.kallsyms, guest::slurp("/proc/kallsyms"));
+        }
         for (const Shape& shape : shapes_of(who, plan_)) {
             std::vector<std::vector<Sample>> samples(lanes.size());
             for (int run = 0; run < plan_.runs; ++run) {
@@ -147,17 +155,23 @@ private:
     std::vector<Row> rows_;
 };
 
-bool wanted(const std::vector<std::string>& some, const std::string& name) {
-    return some.empty() || std::find(some.begin(), some.end(), name) != some.end();
+bool named(const std::vector<std::string>& some, const std::string& name) {
+    return std::find(some.begin(), some.end(), name) != some.end();
+}
+
+bool wanted(const Plan& plan, const Contender& who) {
+    return named(plan.only, who.name) || (plan.only.empty() && !who.on_request);
 }
 
 int measure(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     Bench bench(plan);
     for (Contender who : contenders()) {
-        std::erase_if(who.paths,
-                      [&](const std::string& path) { return !wanted(plan.paths, path); });
-        if (wanted(plan.only, who.name) && !who.paths.empty()) {
+        std::erase_if(who.paths, [&](const std::string& path) {
+            return !plan.paths.empty() && !named(plan.paths, path);
+        });
+        if (wanted(plan, who) && !who.paths.empty()) {
+            const auto offload = who.device ? std::make_unique<guest::Offload>(false) : nullptr;
             bench.run(who);
         }
     }
@@ -175,7 +189,7 @@ int measure_latencies(const Plan& plan, const std::string& json) {
     std::vector<LatencyRow> rows;
     guest::libra_module::load_parser();
     for (const Contender& who : contenders()) {
-        if (who.kind == Kind::proxy && wanted(plan.only, who.name)) {
+        if (who.kind == Kind::proxy && wanted(plan, who)) {
             const auto more = latencies(who, shared);
             rows.insert(rows.end(), more.begin(), more.end());
         }
@@ -191,7 +205,7 @@ int measure_bare(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     for (const Contender& who : contenders()) {
         // the kernel's threads that work for a sockmap work for others as well
-        if (wanted(plan.only, who.name) && who.kind != Kind::sockmap) {
+        if (wanted(plan, who) && who.kind != Kind::sockmap) {
             const auto more = bare(who, shapes_of(who, plan), plan.runs);
             rows.insert(rows.end(), more.begin(), more.end());
         }
@@ -216,6 +230,23 @@ int measure_scale(const Plan& plan, const std::string& json) {
     return 0;
 }
 
+int measure_locks(const Plan& plan, const std::string& json) {
+    std::vector<LockRow> rows;
+    guest::libra_module::load_parser();
+    for (const Contender& who : contenders()) {
+        if (wanted(plan, who) && who.kind == Kind::proxy) {
+            for (const std::uint64_t size : plan.sizes) {
+                const auto more = locks(who, size, plan.locks);
+                rows.insert(rows.end(), more.begin(), more.end());
+            }
+        }
+    }
+    guest::libra_module::unload_parser();
+    guest::spew(json, to_json(rows));
+    fmt::print("{}", table(rows));
+    return 0;
+}
+
 /// Several results as one, and their tables.
 int report(const std::vector<std::string>& files, const std::string& json) {
     std::vector<Row> rows;
@@ -227,6 +258,23 @@ int report(const std::vector<std::string>& files, const std::string& json) {
         guest::spew(json, to_json(rows));
     }
     fmt::print("{}", table(rows));
+    return 0;
+}
+
+/// What guests left in these directories (few and many runs, copying and with Libra), as a table.
+int profile(const std::vector<std::string>& directories, const Plan& plan,
+            const std::string& json) {
+    if (directories.size() != 4 || plan.sizes.size() != 1) {
+        throw options::error("--profile takes four directories, and one of --sizes");
+    }
+    const auto requests =
+        static_cast<std::uint64_t>(plan.runs) * requests_for({"GET", 1, plan.sizes[0]});
+    const Profile copy = profile_of(directories[0], directories[1], requests);
+    const Profile libra = profile_of(directories[2], directories[3], requests);
+    if (!json.empty()) {
+        guest::spew(json, to_json(copy, libra));
+    }
+    fmt::print("{}", table(copy, libra));
     return 0;
 }
 
@@ -251,6 +299,7 @@ int run(int argc, char** argv) {
     std::string kept;
     std::vector<std::string> files;
     std::vector<std::string> forwarding;
+    std::vector<std::string> profiled;
     options::options_description all(
         "libra-bench --cpu NAME --json FILE | --report FILE... [--json FILE | --against FILE]");
     auto add = all.add_options();
@@ -268,8 +317,15 @@ int run(int argc, char** argv) {
     add("seconds", options::value(&plan.seconds), "how long each of them is measured");
     add("scale", options::value(&plan.scale)->multitoken(),
         "CONNECTIONS PAYLOADS: what a request costs when there are up to so many");
+    add("locks", options::value(&plan.locks),
+        "which locks are waited for during so many requests, on a kernel with CONFIG_LOCK_STAT");
     add("bare-metal", options::bool_switch(&plan.bare),
         "by the clock and perf's counters: not in a guest with icount, and without --cpu");
+    add("kallsyms", options::value(&plan.kallsyms),
+        "where the kernel's symbols go while all is loaded, for --profile");
+    add("profile", options::value(&profiled)->multitoken(),
+        "COPY-FEW COPY-MANY LIBRA-FEW LIBRA-MANY: what guests left (scripts/bench), whose --runs "
+        "differ by this one");
     add("report", options::value(&files)->multitoken(), "prints tables of these results");
     add("against", options::value(&kept), "compares them with rows that were kept");
     add("forward", options::value(&forwarding)->multitoken(),
@@ -284,15 +340,21 @@ int run(int argc, char** argv) {
     if (!forwarding.empty()) {
         return forward(forwarding);
     }
+    if (!profiled.empty()) {
+        return profile(profiled, plan, json);
+    }
     if (!files.empty() && !kept.empty()) {
         return check(kept, files);
     }
     if (!files.empty()) {
         return report(files, json);
     }
-    if ((plan.cpu.empty() && !plan.bare) || json.empty() ||
+    if ((plan.cpu.empty() && !plan.bare && plan.locks == 0) || json.empty() ||
         (plan.sizes.empty() && plan.scale.size() != 2) || plan.runs < 1 || plan.seconds < 1) {
         throw options::error("--cpu, --json and --sizes are needed");
+    }
+    if (plan.locks > 0) {
+        return measure_locks(plan, json);
     }
     if (plan.bare) {
         return measure_bare(plan, json);

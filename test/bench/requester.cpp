@@ -16,10 +16,15 @@ namespace bench {
 
 using guest::check;
 
-Requester::Requester(const guest::Namespace& ns, const std::string& address, std::uint16_t port)
-    : socket_(guest::connect_to(ns, address, port)) {}
+Requester::Requester(const guest::Namespace& ns, const std::string& address, std::uint16_t port,
+                     std::optional<guest::TlsRole> tls)
+    : socket_(guest::connect_to(ns, address, port))
+    , tls_(tls ? std::make_unique<guest::TlsSession>(socket_.get(), *tls) : nullptr) {}
 
 void Requester::send(std::string_view bytes, int flags) {
+    while (tls_ && !bytes.empty()) {
+        bytes.remove_prefix(tls_->write(std::as_bytes(std::span(bytes))));
+    }
     while (!bytes.empty()) {
         const auto put =
             check(::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | flags), "send");
@@ -27,17 +32,35 @@ void Requester::send(std::string_view bytes, int flags) {
     }
 }
 
+std::size_t Requester::receive(std::span<std::byte> to) {
+    const std::size_t got = tls_ ? tls_->read(to)
+                                 : static_cast<std::size_t>(check(
+                                       ::recv(socket_.get(), to.data(), to.size(), 0), "recv"));
+    if (got == 0) {
+        throw std::runtime_error("the connection ends inside an answer");
+    }
+    return got;
+}
+
+std::uint64_t Requester::discard(std::uint64_t most) {
+    static std::array<std::byte, 1 << 16> rubbish;
+    if (tls_) {
+        return receive(std::span(rubbish).first(std::min<std::uint64_t>(most, rubbish.size())));
+    }
+    // thrown away by the kernel, without a copy
+    const auto got = check(::recv(socket_.get(), nullptr, most, MSG_TRUNC), "recv");
+    if (got == 0) {
+        throw std::runtime_error("the connection ends inside a body");
+    }
+    return static_cast<std::uint64_t>(got);
+}
+
 std::uint64_t Requester::receive_head(std::uint64_t length) {
     std::array<char, 4096> buffer{};
     std::size_t have = 0;
     std::size_t head = std::string_view::npos;
     while (head == std::string_view::npos && have < buffer.size()) {
-        const auto got =
-            check(::recv(socket_.get(), buffer.data() + have, buffer.size() - have, 0), "recv");
-        if (got == 0) {
-            throw std::runtime_error("the connection ends inside a head");
-        }
-        have += static_cast<std::size_t>(got);
+        have += receive(std::as_writable_bytes(std::span(buffer).subspan(have)));
         head = std::string_view(buffer.data(), have).find("\r\n\r\n");
     }
     const std::string_view seen(buffer.data(), have);
@@ -54,12 +77,7 @@ void Requester::get(std::uint64_t bytes) {
     send(fmt::format("GET /files/{} HTTP/1.1\r\nHost: libra.bench\r\n\r\n", bytes));
     std::uint64_t left = bytes - std::min(bytes, receive_head(bytes));
     while (left != 0) {
-        // thrown away by the kernel, without a copy
-        const auto got = check(::recv(socket_.get(), nullptr, left, MSG_TRUNC), "recv");
-        if (got == 0) {
-            throw std::runtime_error("the connection ends inside a body");
-        }
-        left -= static_cast<std::uint64_t>(got);
+        left -= discard(left);
     }
 }
 
