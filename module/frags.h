@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <linux/socket.h>
+#include <linux/uio.h>
 
 struct sock;
 
@@ -40,6 +41,24 @@ static inline bool libra_frags_touch(const struct bio_vec *last, const struct pa
 {
 	return compound_head(last->bv_page) == compound_head(page) &&
 	       libra_frags_follow(last, page, offset);
+}
+
+/*
+ * The next piece of at most @len bytes, and of one page, of an iterator over pages,
+ * which has as many and moves over it; returns how long it is
+ */
+static inline size_t libra_frags_page(struct iov_iter *it, size_t len, struct page **page,
+				      size_t *offset)
+{
+	size_t at, n;
+
+	iov_iter_advance(it, 0);	/* over empty ones */
+	at = it->bvec->bv_offset + it->iov_offset;
+	*page = it->bvec->bv_page + (at >> PAGE_SHIFT);
+	*offset = offset_in_page(at);
+	n = min3(len, it->bvec->bv_len - it->iov_offset, PAGE_SIZE - *offset);
+	iov_iter_advance(it, n);
+	return n;
 }
 
 #endif /* _LIBRA_FRAGS_H */

@@ -13,6 +13,7 @@
 #include "parser.h"
 #include "payload.h"
 #include "policy.h"
+#include "searched.h"
 #include "sock.h"
 #include "spill.h"
 #include "stream.h"
@@ -23,6 +24,7 @@ static int __init libra_init(void)
 	int err;
 
 	libra_marker_init();
+	libra_searched_init();
 	err = libra_overlay_init();
 	if (err)
 		return err;

@@ -9,6 +9,7 @@
 #include <linux/uio.h>
 #include <linux/unaligned.h>
 
+#include "frags.h"
 #include "marker.h"
 #include "words.h"
 
@@ -340,21 +341,17 @@ enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 static size_t marker_run_pages(struct iov_iter it, size_t len)
 {
 	size_t done = 0, offset, n, run;
+	struct page *page;
 	const u8 *bytes;
 
 	for (; len; len -= n) {
-		iov_iter_advance(&it, 0);	/* over empty ones */
-		offset = it.bvec->bv_offset + it.iov_offset;
-		n = min3(len, it.bvec->bv_len - it.iov_offset,
-			 PAGE_SIZE - offset_in_page(offset));
-		bytes = kmap_local_page(it.bvec->bv_page + offset / PAGE_SIZE) +
-			offset_in_page(offset);
+		n = libra_frags_page(&it, len, &page, &offset);
+		bytes = kmap_local_page(page) + offset;
 		run = libra_samples_run(bytes, bytes + n, MARKER_BYTE);
 		kunmap_local(bytes);
 		done += run;
 		if (run < n)
 			break;
-		iov_iter_advance(&it, n);
 	}
 	return done;
 }

@@ -28,6 +28,7 @@
 #include "payload.h"
 #include "place.h"
 #include "reuse.h"
+#include "searched.h"
 #include "send.h"
 #include "sock.h"
 #include "spill.h"
@@ -179,6 +180,19 @@ static bool tx_token_here(const struct libra_tx_call *call, size_t len,
 	       libra_marker_authentic(marker);
 }
 
+/* A piece of a file in which there is no marker */
+static int tx_unchanged(struct libra_tx_call *call, size_t len)
+{
+	int ret;
+
+	if (libra_ahead_of_part(call, len))
+		return libra_sock_kill(call->ls, LIBRA_RESET_STRAY);
+	ret = tx_copy(call, len);
+	if (ret > 0)
+		libra_count_add(LIBRA_STAT_TX_UNCHANGED, ret);
+	return ret;
+}
+
 static int tx_payload(struct libra_tx_call *call)
 {
 	enum libra_found found = LIBRA_FOUND_MARKER;
@@ -191,8 +205,10 @@ static int tx_payload(struct libra_tx_call *call)
 		return tx_copy(call, len);
 	if (tx_leaked(call))
 		return libra_sock_kill(call->ls, LIBRA_RESET_MISMATCH);
+	if (libra_searched_before(call->from, len))
+		return tx_unchanged(call, len);
 	if (!tx_token_here(call, len, &marker))
-		found = libra_marker_search_iter(call->from, len, &at, &marker);
+		found = libra_searched_iter(call->from, len, &at, &marker);
 	if (found == LIBRA_FOUND_FAULT) {
 		if (!at)
 			return -EFAULT;

@@ -123,7 +123,7 @@ root_libraries=(libbpf libelf libnl-3 libnl-genl-3 libboost_program_options libf
 root_packages() {
 	local library files=()
 	printf '%s\n' bash coreutils mount procps iproute2 ethtool kmod nginx haproxy curl wrk openssl \
-		ca-certificates jq strace tcpdump socat bpftool
+		ca-certificates jq strace tcpdump socat bpftool e2fsprogs
 	if [[ $(root_codename "$1") == "$(os_codename)" ]]; then
 		# Whatever their packages are called in this release.
 		for library in "${root_libraries[@]}"; do

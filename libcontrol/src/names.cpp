@@ -34,12 +34,12 @@ constexpr std::array class_state_names{"watched"sv, "proven"sv};
 constexpr std::array class_change_names{"none"sv, "proven"sv, "altered"sv, "unforwarded"sv,
                                         "sink"sv};
 constexpr std::array stat_names{
-    "unspec"sv,    "rx_copied"sv,   "rx_elided"sv,     "rx_elidable"sv, "rx_messages"sv,
-    "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv, "tx_frames"sv,
-    "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,   "retries"sv,
-    "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,    "retained_peak"sv,
-    "live"sv,      "sent"sv,        "spills"sv,        "loads"sv,       "expired"sv,
-    "spilled"sv,   "gathered"sv,    "tx_device"sv,
+    "unspec"sv,    "rx_copied"sv,   "rx_elided"sv,     "rx_elidable"sv,  "rx_messages"sv,
+    "rx_frames"sv, "tx_copied"sv,   "tx_reused"sv,     "tx_messages"sv,  "tx_frames"sv,
+    "tokens"sv,    "tokens_dead"sv, "tokens_cut"sv,    "suspended"sv,    "retries"sv,
+    "reclaimed"sv, "attached"sv,    "attach_failed"sv, "retained"sv,     "retained_peak"sv,
+    "live"sv,      "sent"sv,        "spills"sv,        "loads"sv,        "expired"sv,
+    "spilled"sv,   "gathered"sv,    "tx_device"sv,     "tx_unchanged"sv,
 };
 
 // A number that was added to the interface must get its word here.

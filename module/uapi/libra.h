@@ -303,6 +303,7 @@ enum libra_stat {
 	LIBRA_STAT_SPILLED,		/* gauge: bytes there now */
 	LIBRA_STAT_GATHERED,		/* parts of bodies that waited for the next one */
 	LIBRA_STAT_TX_DEVICE,		/* of TX_REUSED: a device encrypts them where they are */
+	LIBRA_STAT_TX_UNCHANGED,	/* of TX_COPIED: files, searched before and not changed since */
 
 	__LIBRA_STAT_MAX,
 	LIBRA_STAT_MAX = __LIBRA_STAT_MAX - 1

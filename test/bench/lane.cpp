@@ -105,7 +105,14 @@ Lane::~Lane() {
 
 void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) {
     if (who.kind == Kind::files) {
-        files_.emplace(net_.proxy(), sizes, Proxy::port);
+        OriginOptions options;
+        if (!who.disk.empty()) {
+            options.directory = who.disk;
+        }
+        files_.emplace(net_.proxy(), sizes, Proxy::port, options);
+        // a server's files are older than Libra thinks twice about, and on their disk
+        ::sync();
+        ::sleep(11);
         return;
     }
     if (who.kind != Kind::proxy) {

@@ -32,6 +32,7 @@ struct Plan {
     std::vector<int> connections = {1};
     std::vector<std::string> only;  ///< contenders; empty: all
     std::vector<std::string> paths; ///< of theirs; empty: all
+    std::string disk;               ///< for the files of nginx-static; empty: anywhere
     std::string cpu;
     int runs = 5;
     std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
@@ -167,6 +168,7 @@ int measure(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     Bench bench(plan);
     for (Contender who : contenders()) {
+        who.disk = plan.disk;
         std::erase_if(who.paths, [&](const std::string& path) {
             return !plan.paths.empty() && !named(plan.paths, path);
         });
@@ -311,6 +313,7 @@ int run(int argc, char** argv) {
     add("connections", options::value(&plan.connections)->multitoken(), "how many at once");
     add("only", options::value(&plan.only)->multitoken(), "these proxies alone");
     add("paths", options::value(&plan.paths)->multitoken(), "these paths alone");
+    add("disk", options::value(&plan.disk), "a directory on a disk, for the files of nginx-static");
     add("runs", options::value(&plan.runs), "how often each cell is measured");
     add("load", options::value(&plan.loads)->multitoken(),
         "latencies at these parts of what copying can do");

@@ -66,8 +66,8 @@ http {{
 )";
 
 /// Several origins of one process do not share theirs.
-std::string new_directory() {
-    std::string name = "/tmp/libra-origin.XXXXXX";
+std::string new_directory(const std::string& where) {
+    std::string name = where + "/libra-origin.XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) {
         throw std::system_error(errno, std::generic_category(), name);
     }
@@ -87,7 +87,7 @@ std::string header(const Reply& reply, const std::string& name) {
 
 FileOrigin::FileOrigin(const Namespace& ns, const std::vector<std::uint64_t>& sizes,
                        std::uint16_t listen, const OriginOptions& wanted)
-    : directory_(new_directory()) {
+    : directory_(new_directory(wanted.directory)) {
     std::filesystem::create_directories(directory_ + "/files");
     for (const std::uint64_t size : sizes) {
         std::string bytes(size, '\0');

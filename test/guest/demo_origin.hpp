@@ -18,6 +18,7 @@ struct OriginOptions {
     OriginTls tls = OriginTls::none;
     /// Sends the pages of its files; else copies, as what comes from another host is.
     bool sendfile = true;
+    std::string directory = "/tmp"; ///< where one of its own is made
 };
 
 class FileOrigin {

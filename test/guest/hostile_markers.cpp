@@ -11,6 +11,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
+#include "elsewhere.hpp"
 #include "hostile_plan.hpp"
 #include "rig.hpp"
 #include "toy.hpp"
@@ -22,39 +23,6 @@ using namespace guest::hostile;
 namespace {
 
 constexpr std::size_t marker_size = 32;
-
-/// Another attached process, and the last marker that it saw.
-class Elsewhere {
-public:
-    Elsewhere()
-        : origin_(net_.origin())
-        , toy_(net_.proxy(),
-               {"relay", "7000", net_.origin_address(), std::to_string(origin_.port())})
-        , attachment_(toy_.pid(), "", AttachOptions{}) {
-        Exchange what = get(200'000);
-        what.close = true;
-        for (int i = 0; i < 2; ++i) {
-            toy_.write_line("copy");
-            Client client(net_.client(), net_.proxy_address(), 7000);
-            CHECK(client.exchange(what).good());
-            const std::string report = toy_.read_line();
-            const auto bytes = from_hex(report.substr(report.find("token=") + 6, 2 * marker_size));
-            marker_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-        }
-    }
-    const std::string& marker() const { return marker_; }
-    void stop() {
-        toy_.stop();
-        attachment_.detach();
-    }
-
-private:
-    Net net_;
-    Origin origin_;
-    Toy toy_;
-    Attachment attachment_;
-    std::string marker_;
-};
 
 /// What in a process's memory begins as markers do.
 std::vector<std::string> markers_in(pid_t pid, const std::string& magic) {
@@ -275,58 +243,7 @@ void try_markers(const ProxyConfig& config) {
     check_nothing_left();
 }
 
-/// What comes until the connection ends, in whatever way.
-std::string all_of(Fd socket) {
-    Wire wire(std::move(socket));
-    std::string all;
-    std::array<std::byte, 65'536> bytes;
-    try {
-        wire.write("GET /file HTTP/1.0\r\n\r\n");
-        while (const std::size_t got = wire.read(bytes)) {
-            all.append(reinterpret_cast<const char*>(bytes.data()), got);
-        }
-    } catch (const Cut&) {
-    }
-    return all;
-}
-
 } // namespace
-
-TEST_CASE("A marker in a file that nginx sends itself does not leave", "[hostile]") {
-    if (libra_module::plain()) {
-        return;
-    }
-    const std::string root = "/tmp/libra-files";
-    constexpr std::uint16_t port = 8090;
-    std::filesystem::create_directories(root);
-    Elsewhere elsewhere;
-    ProxyConfig config = nginx_large();
-    config.http_lines =
-        fmt::format("sendfile on;\nserver {{\nlisten {};\nroot {};\n}}\n", port, root);
-    Rig rig(config);
-    // in the middle of a page, across two, and where one ends
-    for (const std::size_t at : {0U, 777U, 4065U, 4066U, 4080U, 4095U, 8190U, 36'850U, 39'968U}) {
-        // among bytes that look as if each of them could begin a marker, too
-        for (const auto& [real, around] :
-             {std::pair{true, 'f'}, {false, 'f'}, {true, '\xf5'}, {false, '\xf5'}}) {
-            INFO((real ? "another process's marker at " : "a forged one at ")
-                 << at << " among " << static_cast<int>(around));
-            std::string marker = elsewhere.marker();
-            marker.back() = static_cast<char>(marker.back() ^ (real ? 0 : 0x41));
-            std::string body(40'000, around);
-            body.replace(at, marker.size(), marker);
-            spew(root + "/file", body);
-            const Figures before = libra_module::figures();
-            const std::string seen =
-                all_of(connect_to(rig.net.client(), rig.net.proxy_address(), port));
-            CHECK(((libra_module::figures() - before).all_resets() > 0) == real);
-            CHECK(seen.ends_with(body) != real);
-            CHECK((seen.find(marker) == std::string::npos) == real);
-        }
-    }
-    elsewhere.stop();
-    rig.finish(Resets::some, Elided::any);
-}
 
 TEST_CASE("Markers that come through nginx stand for nothing", "[hostile]") {
     try_markers(nginx_large());

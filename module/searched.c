@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sendfile(2) and splice(2) bring pages of the page cache. Whether a file's
+ * content is what it was is asked of its ctime, which nobody can set:
+ *
+ *   write(2)  sets it before the first byte is copied;
+ *   mmap(2)   sets it in the fault that makes a page writable. Writeback makes the
+ *             page read-only again, so one that is neither dirty nor under
+ *             writeback has no writer who would not be seen.
+ *
+ * That holds for the file systems below, on disks of this machine, and not for
+ * those whose pages somebody else changes (network, FUSE) or that never write
+ * back (tmpfs).
+ *
+ * A search is remembered when ctime was the same before and after it and had been
+ * so for a while: neither a second change within one tick of its clock nor the
+ * moment between a fault's new ctime and its dirty page can hide behind it.
+ *
+ * A slot remembers one range of one file; whoever hashes to it last has it. A
+ * slot's lock is innermost; readers do not write to it.
+ */
+#include <linux/fs.h>
+#include <linux/hash.h>
+#include <linux/magic.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/seqlock.h>
+
+#include "frags.h"
+#include "searched.h"
+
+#define SEARCHED_BITS	9
+
+/* Seconds for which a file must not have changed; file systems' clocks tick at least each two */
+#define SEARCHED_QUIET	10
+
+struct searched_file {
+	u64 ino;
+	dev_t dev;
+	u32 generation;
+	struct timespec64 ctime;
+};
+
+/* Bytes of it */
+struct searched_range {
+	loff_t from, to;
+};
+
+static struct searched_slot {
+	seqlock_t lock;
+	struct searched_file file;
+	struct searched_range clean;
+} searched_slots[BIT(SEARCHED_BITS)];
+
+void __init libra_searched_init(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(searched_slots); i++)
+		seqlock_init(&searched_slots[i].lock);
+}
+
+/* ---- whose pages are these? ---- */
+
+static bool searched_trusted(const struct inode *inode)
+{
+	if (!S_ISREG(inode->i_mode) || IS_NOCMTIME(inode) || IS_DAX(inode))
+		return false;
+	switch (inode->i_sb->s_magic) {
+	case EXT4_SUPER_MAGIC:
+	case XFS_SUPER_MAGIC:
+	case BTRFS_SUPER_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Where the bytes at @offset of @page stand in the file that @mapping is of, -1: in none */
+static loff_t searched_pos(struct page *page, size_t offset, const struct address_space *mapping)
+{
+	struct folio *folio = page_folio(page);
+
+	if (READ_ONCE(folio->mapping) != mapping)
+		return -1;
+	return folio_pos(folio) + folio_page_idx(folio, page) * PAGE_SIZE + offset;
+}
+
+/* Are the next bytes one piece of the file that @mapping is of? */
+static bool searched_range_of(struct iov_iter it, size_t len,
+			      const struct address_space *mapping, struct searched_range *range)
+{
+	struct page *page;
+	size_t offset, n;
+	loff_t pos;
+
+	for (range->from = range->to = -1; len; len -= n, range->to = pos + n) {
+		n = libra_frags_page(&it, len, &page, &offset);
+		pos = searched_pos(page, offset, mapping);
+		if (pos < 0 || (range->to >= 0 && pos != range->to))
+			return false;
+		if (range->from < 0)
+			range->from = pos;
+	}
+	return true;
+}
+
+/* A page may leave its file at any time, and the file go: RCU keeps its inode meanwhile */
+static bool searched_whose(const struct iov_iter *iter, size_t len, struct searched_file *file,
+			   struct searched_range *range)
+{
+	struct iov_iter it = *iter;
+	struct address_space *mapping;
+	struct inode *inode;
+	struct page *page;
+	bool known = false;
+	size_t offset;
+
+	libra_frags_page(&it, len, &page, &offset);
+	rcu_read_lock();
+	mapping = folio_mapping(page_folio(page));
+	inode = mapping ? READ_ONCE(mapping->host) : NULL;
+	if (!inode || !searched_trusted(inode))
+		goto unlock;
+	file->ino = inode->i_ino;
+	file->dev = inode->i_sb->s_dev;
+	file->generation = inode->i_generation;
+	file->ctime = inode_get_ctime(inode);
+	/* a page that is still there says that the inode was not another's before */
+	smp_rmb();
+	known = searched_range_of(*iter, len, mapping, range);
+unlock:
+	rcu_read_unlock();
+	return known;
+}
+
+/* ---- what is known of them ---- */
+
+static struct searched_slot *searched_slot_of(const struct searched_file *file)
+{
+	return &searched_slots[hash_64(file->ino ^ (u64)file->dev << 32, SEARCHED_BITS)];
+}
+
+static bool searched_same(const struct searched_file *one, const struct searched_file *other)
+{
+	return one->ino == other->ino && one->dev == other->dev &&
+	       one->generation == other->generation &&
+	       timespec64_equal(&one->ctime, &other->ctime);
+}
+
+static bool searched_known(const struct searched_file *file, const struct searched_range *range)
+{
+	struct searched_slot *slot = searched_slot_of(file);
+	unsigned int seq;
+	bool known;
+
+	do {
+		seq = read_seqbegin(&slot->lock);
+		known = searched_same(&slot->file, file) &&
+			 slot->clean.from <= range->from && range->to <= slot->clean.to;
+	} while (read_seqretry(&slot->lock, seq));
+	return known;
+}
+
+static void searched_add(const struct searched_file *file, const struct searched_range *range)
+{
+	struct searched_slot *slot = searched_slot_of(file);
+
+	write_seqlock(&slot->lock);
+	if (searched_same(&slot->file, file) && slot->clean.from <= range->to &&
+	    range->from <= slot->clean.to) {
+		slot->clean.from = min(slot->clean.from, range->from);
+		slot->clean.to = max(slot->clean.to, range->to);
+	} else {
+		slot->file = *file;
+		slot->clean = *range;
+	}
+	write_sequnlock(&slot->lock);
+}
+
+/* May somebody write to the next bytes without its being seen in ctime? */
+static bool searched_settled(struct iov_iter it, size_t len)
+{
+	struct folio *folio;
+	struct page *page;
+	size_t offset, n;
+
+	for (; len; len -= n) {
+		n = libra_frags_page(&it, len, &page, &offset);
+		folio = page_folio(page);
+		if (folio_test_dirty(folio) || folio_test_writeback(folio) ||
+		    folio_maybe_dma_pinned(folio))
+			return false;
+	}
+	return true;
+}
+
+bool libra_searched_before(const struct iov_iter *iter, size_t len)
+{
+	struct searched_range range;
+	struct searched_file file;
+
+	return iov_iter_is_bvec(iter) && searched_whose(iter, len, &file, &range) &&
+	       searched_known(&file, &range);
+}
+
+enum libra_found libra_searched_iter(const struct iov_iter *iter, size_t len, size_t *at,
+				     struct libra_marker *marker)
+{
+	struct searched_file file, after;
+	struct searched_range range;
+	enum libra_found found;
+	bool settled;
+
+	if (!iov_iter_is_bvec(iter) || !searched_whose(iter, len, &file, &range))
+		return libra_marker_search_iter(iter, len, at, marker);
+	settled = ktime_get_real_seconds() - file.ctime.tv_sec > SEARCHED_QUIET &&
+		  searched_settled(*iter, len);
+	found = libra_marker_search_iter(iter, len, at, marker);
+	if (found == LIBRA_FOUND_NONE && settled && searched_whose(iter, len, &after, &range) &&
+	    searched_same(&file, &after))
+		searched_add(&file, &range);
+	return found;
+}

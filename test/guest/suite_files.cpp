@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+// [hostile] Files that an attached nginx sends itself: a marker in one does not leave, and what has
+// none is searched once.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <utility>
+
+#include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
+
+#include "elsewhere.hpp"
+#include "rig.hpp"
+#include "wire.hpp"
+
+using namespace guest;
+
+namespace {
+
+constexpr std::uint16_t port = 8090;
+const std::string memory_root = "/tmp/libra-files";
+const std::string disk_root = "/tmp/libra-disk";
+
+/// ext4 on a disk of memory: unlike a tmpfs its pages are written back.
+class Disk {
+public:
+    Disk() {
+        if (!std::filesystem::exists("/dev/ram0")) {
+            CHECK(run({"modprobe", "brd", "rd_nr=1", "rd_size=65536"}).code == 0);
+        }
+        const RunResult made = run({"mkfs.ext4", "-q", "-F", "/dev/ram0"});
+        INFO(made.out);
+        CHECK(made.code == 0);
+        std::filesystem::create_directories(disk_root);
+        check(::mount("/dev/ram0", disk_root.c_str(), "ext4", 0, nullptr), "mount");
+    }
+    ~Disk() { ::umount2(disk_root.c_str(), MNT_DETACH); }
+    Disk(const Disk&) = delete;
+    Disk& operator=(const Disk&) = delete;
+};
+
+/// Nothing is written back but what a test asks for.
+class NoWriteback {
+public:
+    NoWriteback()
+        : before_(slurp(path_)) {
+        spew(path_, "0");
+    }
+    ~NoWriteback() { spew(path_, before_); }
+    NoWriteback(const NoWriteback&) = delete;
+    NoWriteback& operator=(const NoWriteback&) = delete;
+
+private:
+    const std::string path_ = "/proc/sys/vm/dirty_writeback_centisecs";
+    const std::string before_;
+};
+
+ProxyConfig with_files() {
+    ProxyConfig config = nginx_large();
+    config.http_lines = fmt::format("sendfile on;\nserver {{\nlisten {};\nroot {};\n"
+                                    "location /memory/ {{\nalias {}/;\n}}\n}}\n",
+                                    port, disk_root, memory_root);
+    return config;
+}
+
+/// What comes until the connection ends, in whatever way.
+std::string all_of(Fd socket, const std::string& file) {
+    Wire wire(std::move(socket));
+    std::string all;
+    std::array<std::byte, 65'536> bytes;
+    try {
+        wire.write(fmt::format("GET /{} HTTP/1.0\r\n\r\n", file));
+        while (const std::size_t got = wire.read(bytes)) {
+            all.append(reinterpret_cast<const char*>(bytes.data()), got);
+        }
+    } catch (const Cut&) {
+    }
+    return all;
+}
+
+/// Asks nginx for its own files.
+class Asker {
+public:
+    explicit Asker(const Rig& rig)
+        : rig_(rig) {}
+
+    std::string get(const std::string& file) {
+        before_ = libra_module::figures();
+        return all_of(connect_to(rig_.net.client(), rig_.net.proxy_address(), port), file);
+    }
+    /// Since the last get().
+    Figures figures() const { return libra_module::figures() - before_; }
+    std::uint64_t unchanged() const { return figures().counters.at("tx_unchanged"); }
+
+private:
+    const Rig& rig_;
+    Figures before_;
+};
+
+std::string clean_body() {
+    std::string body(300'000, '\0');
+    Pattern{5}.fill(0, std::as_writable_bytes(std::span(body)));
+    return body;
+}
+
+void put_at(const Fd& file, const std::string& bytes, off_t at) {
+    CHECK(::pwrite(file.get(), bytes.data(), bytes.size(), at) ==
+          static_cast<ssize_t>(bytes.size()));
+}
+
+Fd open_file(const std::string& path, int flags) {
+    return Fd(check(::open(path.c_str(), flags | O_CLOEXEC), path));
+}
+
+void spew_to_disk(const std::string& path, const std::string& text) {
+    spew(path, text);
+    check(::fsync(open_file(path, O_RDONLY).get()), "fsync");
+}
+
+/// The first bytes of a file in memory that writes to it.
+class Mapped {
+public:
+    explicit Mapped(const std::string& path)
+        : at_(static_cast<char*>(::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+                                        open_file(path, O_RDWR).get(), 0))) {
+        check(at_ == MAP_FAILED ? -1 : 0, "mmap");
+    }
+    ~Mapped() { ::munmap(at_, size); }
+    Mapped(const Mapped&) = delete;
+    Mapped& operator=(const Mapped&) = delete;
+
+    void put(const std::string& bytes, std::size_t at) { bytes.copy(at_ + at, bytes.size()); }
+
+private:
+    static constexpr std::size_t size = 65'536;
+    char* at_;
+};
+
+constexpr off_t marker_at = 8'777;
+
+/// In each of these ways a marker gets into a file.
+const std::map<std::string, std::function<void(const std::string&, const std::string&)>> ways = {
+    {"write",
+     [](const std::string& path, const std::string& marker) {
+         put_at(open_file(path, O_WRONLY), marker, marker_at);
+     }},
+    {"mmap", [](const std::string& path,
+                const std::string& marker) { Mapped(path).put(marker, marker_at); }},
+    {"direct",
+     [](const std::string& path, const std::string& marker) {
+         alignas(4096) std::array<char, 4096> block{};
+         marker.copy(block.data() + marker_at % 4096, marker.size());
+         const Fd file = open_file(path, O_WRONLY | O_DIRECT);
+         CHECK(::pwrite(file.get(), block.data(), block.size(), marker_at / 4096 * 4096) ==
+               static_cast<ssize_t>(block.size()));
+     }},
+    {"rename",
+     [](const std::string& path, const std::string& marker) {
+         std::string body = clean_body();
+         body.replace(marker_at, marker.size(), marker);
+         spew(path + ".new", body);
+         std::filesystem::rename(path + ".new", path);
+     }},
+};
+
+void expect_caught(Asker& asker, const std::string& file, const std::string& marker) {
+    INFO("a marker in the file " << file);
+    const std::string seen = asker.get(file);
+    CHECK(asker.figures().all_resets() > 0);
+    CHECK(seen.find(marker) == std::string::npos);
+}
+
+} // namespace
+
+TEST_CASE("A marker in a file that nginx sends itself does not leave", "[hostile]") {
+    if (libra_module::plain()) {
+        return;
+    }
+    std::filesystem::create_directories(memory_root);
+    Elsewhere elsewhere;
+    Rig rig(with_files());
+    Asker asker(rig);
+    // in the middle of a page, across two, and where one ends
+    for (const std::size_t at : {0U, 777U, 4065U, 4066U, 4080U, 4095U, 8190U, 36'850U, 39'968U}) {
+        // among bytes that look as if each of them could begin a marker, too
+        for (const auto& [real, around] :
+             {std::pair{true, 'f'}, {false, 'f'}, {true, '\xf5'}, {false, '\xf5'}}) {
+            INFO((real ? "another process's marker at " : "a forged one at ")
+                 << at << " among " << static_cast<int>(around));
+            std::string marker = elsewhere.marker();
+            marker.back() = static_cast<char>(marker.back() ^ (real ? 0 : 0x41));
+            std::string body(40'000, around);
+            body.replace(at, marker.size(), marker);
+            spew(memory_root + "/file", body);
+            const std::string seen = asker.get("memory/file");
+            CHECK((asker.figures().all_resets() > 0) == real);
+            CHECK(seen.ends_with(body) != real);
+            CHECK((seen.find(marker) == std::string::npos) == real);
+        }
+    }
+    elsewhere.stop();
+    rig.finish(Resets::some, Elided::any);
+}
+
+TEST_CASE("A file is searched once, and again when it has changed", "[hostile]") {
+    if (libra_module::plain()) {
+        return;
+    }
+    const std::string body = clean_body();
+    const NoWriteback no_writeback;
+    const Disk disk;
+    Elsewhere elsewhere;
+    Rig rig(with_files());
+    Asker asker(rig);
+
+    // in memory that is never written back, a page stays writable for who mapped it
+    std::filesystem::create_directories(memory_root);
+    spew(memory_root + "/file", body);
+    // so does one that was not written back yet
+    spew_to_disk(disk_root + "/dirty", body);
+    Mapped dirty(disk_root + "/dirty");
+    dirty.put(body.substr(0, 1), 0);
+    for (const auto& way : ways) {
+        spew_to_disk(disk_root + "/" + way.first, body);
+    }
+
+    std::uint64_t first = body.size();
+    for (const auto& way : ways) {
+        INFO(way.first);
+        CHECK(eventually([&] {
+            CHECK(asker.get(way.first).ends_with(body));
+            first = std::min(first, asker.unchanged());
+            return asker.unchanged() >= body.size();
+        }));
+    }
+    CHECK(first == 0);
+    for (int i = 0; i < 3; ++i) {
+        CHECK(asker.get("memory/file").ends_with(body));
+        CHECK(asker.unchanged() == 0);
+        CHECK(asker.get("dirty").ends_with(body));
+        // its other parts are
+        CHECK(asker.unchanged() < body.size());
+    }
+
+    for (const auto& [file, put] : ways) {
+        put(disk_root + "/" + file, elsewhere.marker());
+        expect_caught(asker, file, elsewhere.marker());
+    }
+    dirty.put(elsewhere.marker(), marker_at);
+    expect_caught(asker, "dirty", elsewhere.marker());
+    elsewhere.stop();
+    rig.finish(Resets::some, Elided::any);
+}
