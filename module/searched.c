@@ -1,20 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sendfile(2) and splice(2) bring pages of the page cache. Whether a file's
- * content is what it was is asked of its ctime, which nobody can set:
+ * sendfile(2) and splice(2) bring pages of the page cache. A file's content is what it
+ * was while its ctime is the same and nobody has it open for writing: write(2) and the
+ * first write through a mapping set ctime, before they change a byte, and who has
+ * neither file nor mapping writes no more. One call may take long after that, so a
+ * file that is open for writing is searched each time.
  *
- *   write(2)  sets it before the first byte is copied;
- *   mmap(2)   sets it in the fault that makes a page writable. Writeback makes the
- *             page read-only again, so one that is neither dirty nor under
- *             writeback has no writer who would not be seen.
+ * That holds for the file systems below, on disks of this machine: not for those
+ * whose content somebody else changes (network, FUSE), that do not look at mappings
+ * (tmpfs), or where one inode number has many files (Btrfs).
  *
- * That holds for the file systems below, on disks of this machine, and not for
- * those whose pages somebody else changes (network, FUSE) or that never write
- * back (tmpfs).
- *
- * A search is remembered when ctime was the same before and after it and had been
- * so for a while: neither a second change within one tick of its clock nor the
- * moment between a fault's new ctime and its dirty page can hide behind it.
+ * A search is remembered when ctime was the same before and after it, and older than
+ * the longest tick of its clock: a second change within one tick would be hidden.
  *
  * A slot remembers one range of one file; whoever hashes to it last has it. A
  * slot's lock is innermost; readers do not write to it.
@@ -31,7 +28,7 @@
 
 #define SEARCHED_BITS	9
 
-/* Seconds for which a file must not have changed; file systems' clocks tick at least each two */
+/* Seconds; ticks are at most one */
 #define SEARCHED_QUIET	10
 
 struct searched_file {
@@ -64,16 +61,12 @@ void __init libra_searched_init(void)
 
 static bool searched_trusted(const struct inode *inode)
 {
-	if (!S_ISREG(inode->i_mode) || IS_NOCMTIME(inode) || IS_DAX(inode))
-		return false;
-	switch (inode->i_sb->s_magic) {
-	case EXT4_SUPER_MAGIC:
-	case XFS_SUPER_MAGIC:
-	case BTRFS_SUPER_MAGIC:
-		return true;
-	default:
-		return false;
-	}
+	unsigned long magic = inode->i_sb->s_magic;
+
+	/* ext2 and ext3 have the magic of ext4 */
+	return (magic == EXT4_SUPER_MAGIC || magic == XFS_SUPER_MAGIC) &&
+	       S_ISREG(inode->i_mode) && !IS_NOCMTIME(inode) && !IS_DAX(inode) &&
+	       !IS_SWAPFILE(inode) && !inode_is_open_for_write(inode);
 }
 
 /* Where the bytes at @offset of @page stand in the file that @mapping is of, -1: in none */
@@ -122,11 +115,13 @@ static bool searched_whose(const struct iov_iter *iter, size_t len, struct searc
 	inode = mapping ? READ_ONCE(mapping->host) : NULL;
 	if (!inode || !searched_trusted(inode))
 		goto unlock;
+	/* who has written and closed it meanwhile has changed its ctime before */
+	smp_rmb();
 	file->ino = inode->i_ino;
 	file->dev = inode->i_sb->s_dev;
 	file->generation = inode->i_generation;
 	file->ctime = inode_get_ctime(inode);
-	/* a page that is still there says that the inode was not another's before */
+	/* it is taken from the mapping, under its lock, before the inode can be another's */
 	smp_rmb();
 	known = searched_range_of(*iter, len, mapping, range);
 unlock:
@@ -162,15 +157,24 @@ static bool searched_known(const struct searched_file *file, const struct search
 	return known;
 }
 
+/* Of ranges that do not touch the longer one stays, or two readers would take turns */
+static void searched_unite(struct searched_range *clean, const struct searched_range *range)
+{
+	if (clean->from <= range->to && range->from <= clean->to) {
+		clean->from = min(clean->from, range->from);
+		clean->to = max(clean->to, range->to);
+	} else if (range->to - range->from > clean->to - clean->from) {
+		*clean = *range;
+	}
+}
+
 static void searched_add(const struct searched_file *file, const struct searched_range *range)
 {
 	struct searched_slot *slot = searched_slot_of(file);
 
 	write_seqlock(&slot->lock);
-	if (searched_same(&slot->file, file) && slot->clean.from <= range->to &&
-	    range->from <= slot->clean.to) {
-		slot->clean.from = min(slot->clean.from, range->from);
-		slot->clean.to = max(slot->clean.to, range->to);
+	if (searched_same(&slot->file, file)) {
+		searched_unite(&slot->clean, range);
 	} else {
 		slot->file = *file;
 		slot->clean = *range;
@@ -178,21 +182,28 @@ static void searched_add(const struct searched_file *file, const struct searched
 	write_sequnlock(&slot->lock);
 }
 
-/* May somebody write to the next bytes without its being seen in ctime? */
-static bool searched_settled(struct iov_iter it, size_t len)
+/* Does a device write to the next bytes, for who had the file open before? */
+static bool searched_pinned(struct iov_iter it, size_t len)
 {
-	struct folio *folio;
 	struct page *page;
 	size_t offset, n;
 
 	for (; len; len -= n) {
 		n = libra_frags_page(&it, len, &page, &offset);
-		folio = page_folio(page);
-		if (folio_test_dirty(folio) || folio_test_writeback(folio) ||
-		    folio_maybe_dma_pinned(folio))
-			return false;
+		if (folio_maybe_dma_pinned(page_folio(page)))
+			return true;
 	}
-	return true;
+	return false;
+}
+
+/* May a marker begin in the last of @len bytes, which went on otherwise when all was searched? */
+static bool searched_cut(struct iov_iter it, size_t len)
+{
+	size_t near = min_t(size_t, len, LIBRA_MARKER_LEN - 1), at;
+	struct libra_marker marker;
+
+	iov_iter_advance(&it, len - near);
+	return libra_marker_search_iter(&it, near, &at, &marker) != LIBRA_FOUND_NONE;
 }
 
 bool libra_searched_before(const struct iov_iter *iter, size_t len)
@@ -201,7 +212,7 @@ bool libra_searched_before(const struct iov_iter *iter, size_t len)
 	struct searched_file file;
 
 	return iov_iter_is_bvec(iter) && searched_whose(iter, len, &file, &range) &&
-	       searched_known(&file, &range);
+	       searched_known(&file, &range) && !searched_cut(*iter, len);
 }
 
 enum libra_found libra_searched_iter(const struct iov_iter *iter, size_t len, size_t *at,
@@ -215,7 +226,7 @@ enum libra_found libra_searched_iter(const struct iov_iter *iter, size_t len, si
 	if (!iov_iter_is_bvec(iter) || !searched_whose(iter, len, &file, &range))
 		return libra_marker_search_iter(iter, len, at, marker);
 	settled = ktime_get_real_seconds() - file.ctime.tv_sec > SEARCHED_QUIET &&
-		  searched_settled(*iter, len);
+		  !searched_pinned(*iter, len);
 	found = libra_marker_search_iter(iter, len, at, marker);
 	if (found == LIBRA_FOUND_NONE && settled && searched_whose(iter, len, &after, &range) &&
 	    searched_same(&file, &after))

@@ -10,7 +10,7 @@
 
 void libra_searched_init(void);
 
-/* Are the next @len bytes, at least one, known to have no marker? */
+/* Are the next @len bytes, at least one, known to have no marker, nor to end in one? */
 bool libra_searched_before(const struct iov_iter *iter, size_t len);
 /* As libra_marker_search_iter(); what it finds in files is remembered */
 enum libra_found libra_searched_iter(const struct iov_iter *iter, size_t len, size_t *at,
