@@ -69,31 +69,36 @@ static bool searched_trusted(const struct inode *inode)
 	       !IS_SWAPFILE(inode) && !inode_is_open_for_write(inode);
 }
 
-/* Where the bytes at @offset of @page stand in the file that @mapping is of, -1: in none */
-static loff_t searched_pos(struct page *page, size_t offset, const struct address_space *mapping)
+/* Where @len bytes at @offset of @page stand in the file that @mapping is of, -1: not in it */
+static loff_t searched_pos(struct page *page, size_t offset, size_t len,
+			   const struct address_space *mapping)
 {
 	struct folio *folio = page_folio(page);
 
-	if (READ_ONCE(folio->mapping) != mapping)
+	offset += folio_page_idx(folio, page) * PAGE_SIZE;
+	if (READ_ONCE(folio->mapping) != mapping || offset + len > folio_size(folio))
 		return -1;
-	return folio_pos(folio) + folio_page_idx(folio, page) * PAGE_SIZE + offset;
+	return folio_pos(folio) + offset;
 }
 
-/* Are the next bytes one piece of the file that @mapping is of? */
-static bool searched_range_of(struct iov_iter it, size_t len,
+/* Are the next bytes one piece of the file that @mapping is of? For each page, so no iterator */
+static bool searched_range_of(const struct iov_iter *iter, size_t len,
 			      const struct address_space *mapping, struct searched_range *range)
 {
-	struct page *page;
-	size_t offset, n;
+	const struct bio_vec *seg = iter->bvec;
+	size_t skip = iter->iov_offset, n;
 	loff_t pos;
 
-	for (range->from = range->to = -1; len; len -= n, range->to = pos + n) {
-		n = libra_frags_page(&it, len, &page, &offset);
-		pos = searched_pos(page, offset, mapping);
+	for (range->from = range->to = -1; len; len -= n, seg++, skip = 0) {
+		n = min(len, seg->bv_len - skip);
+		if (!n)
+			continue;
+		pos = searched_pos(seg->bv_page, seg->bv_offset + skip, n, mapping);
 		if (pos < 0 || (range->to >= 0 && pos != range->to))
 			return false;
 		if (range->from < 0)
 			range->from = pos;
+		range->to = pos + n;
 	}
 	return true;
 }
@@ -123,7 +128,7 @@ static bool searched_whose(const struct iov_iter *iter, size_t len, struct searc
 	file->ctime = inode_get_ctime(inode);
 	/* it is taken from the mapping, under its lock, before the inode can be another's */
 	smp_rmb();
-	known = searched_range_of(*iter, len, mapping, range);
+	known = searched_range_of(iter, len, mapping, range);
 unlock:
 	rcu_read_unlock();
 	return known;
