@@ -35,15 +35,25 @@ void offloads_off(const Namespace& ns, const std::string& device) {
     }
 }
 
-void bad_line(const Namespace& ns, const std::string& device) {
+void netem(const Namespace& ns, const std::string& device, const std::vector<std::string>& how) {
     ProcessOptions inside;
     inside.netns = ns.fd();
-    const RunResult done = run({"tc", "qdisc", "add", "dev", device, "root", "netem", "delay",
-                                "1ms", "loss", "1%", "reorder", "25%", "50%"},
-                               inside);
+    std::vector<std::string> command = {"tc", "qdisc", "add", "dev", device, "root", "netem"};
+    command.insert(command.end(), how.begin(), how.end());
+    const RunResult done = run(command, inside);
     if (done.code != 0) {
         throw std::runtime_error("tc qdisc add netem: " + done.out);
     }
+}
+
+void bad_line(const Namespace& ns, const std::string& device) {
+    netem(ns, device, {"delay", "1ms", "loss", "1%", "reorder", "25%", "50%"});
+}
+
+/// A packet that waits has no socket any more, and the kernel drops what a TLS device should
+/// encrypt for it.
+void lossy_line(const Namespace& ns, const std::string& device) {
+    netem(ns, device, {"loss", "1%"});
 }
 
 void fast_open(const Namespace& ns) {
@@ -112,6 +122,8 @@ Net::Net(const NetOptions& options)
     : options_(options) {
     if (!options_.loopback) {
         join();
+    } else if (options_.bad_line) {
+        lossy_line(proxy_, "lo");
     }
     if (options_.fast_open) {
         for (const Namespace* ns : {&client_, &proxy_, &origin_}) {

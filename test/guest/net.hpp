@@ -47,7 +47,7 @@ struct NetOptions {
     bool loopback = false;  ///< one namespace for all three, over lo
     int mtu = 0;            ///< 0: the device's own
     bool offloads = true;   ///< TSO, GSO, GRO, SG and checksums
-    bool bad_line = false;  ///< netem: 1 % lost, a quarter reordered
+    bool bad_line = false;  ///< netem: 1 % lost, and but for lo a quarter reordered
     bool fast_open = false; ///< TCP Fast Open for all listeners, without cookies
 };
 

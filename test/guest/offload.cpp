@@ -34,4 +34,8 @@ Offload::~Offload() {
     }
 }
 
+int Offload::let_go() const {
+    return std::stoi(slurp("/sys/module/lotls/parameters/let_go"));
+}
+
 } // namespace guest

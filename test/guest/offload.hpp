@@ -13,6 +13,9 @@ public:
     Offload& operator=(const Offload&) = delete;
     /// Ends the program when it cannot be unloaded.
     ~Offload();
+
+    /// How many directions of connections it works for no more.
+    int let_go() const;
 };
 
 } // namespace guest

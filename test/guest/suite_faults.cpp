@@ -37,12 +37,13 @@ public:
     struct Outcome {
         bool injected = false;
         int calls = 0;
+        std::string error; ///< of the call with the failure, and the call's name
         bool good = false;
     };
 
-    /// One connection, in whose given call the nth failure happens.
-    Outcome serve(const Exchange& what, int call, unsigned nth) {
-        toy_.write_line(fmt::format("{} {}", call, nth));
+    /// One connection, in whose given call the nth failure happens; `how` see toy_faulty.cpp.
+    Outcome serve(const Exchange& what, int call, unsigned nth, const std::string& how = "") {
+        toy_.write_line(fmt::format("{} {} {}", call, nth, how));
         Outcome outcome;
         {
             Client client(net_.client(), net_.proxy_address(), port);
@@ -61,6 +62,7 @@ public:
         words >> state >> calls;
         outcome.injected = state == "injected";
         outcome.calls = calls.starts_with("calls=") ? std::stoi(calls.substr(6)) : 0;
+        std::getline(words, outcome.error);
         return outcome;
     }
 
@@ -119,14 +121,16 @@ std::unique_ptr<Stage> armed(const PolicyMaker& policy) {
 }
 
 /// Each failure of each call of one exchange, one after the other.
-void walk(const PolicyMaker& policy, const Exchange& what) {
+void walk(const PolicyMaker& policy, const Exchange& what, const std::string& how = "") {
     unsigned injected = 0;
     unsigned good = 0;
     int calls = 1;
     auto stage = armed(policy);
     for (int call = 0; call < calls; ++call) {
         for (unsigned nth = 1; nth < nth_max; ++nth) {
-            const Stage::Outcome outcome = stage->serve(what, call, nth);
+            const Stage::Outcome outcome = stage->serve(what, call, nth, how);
+            // what TCP never says to who would wait: it waits for memory instead
+            CHECK(outcome.error != fmt::format(" errno={} in=send", ENOBUFS));
             if (!outcome.injected) {
                 calls = outcome.calls;
                 break;
@@ -186,6 +190,14 @@ TEST_CASE("Each failure inside a call of a relay", "[faults]") {
     walk(elide, closing(get(60 * kilo)));
     walk(elide, closing(post(60 * kilo)));
     walk(verify, closing(get(60 * kilo)));
+}
+
+TEST_CASE("Each failure while tokens are cut", "[faults]") {
+    prepare_faults();
+    libra_module::load_parser();
+    const Figures before = libra_module::figures();
+    walk(elide, closing(get(60 * kilo)), "cut");
+    CHECK((libra_module::figures() - before).counters["tokens_cut"] > 0);
 }
 
 TEST_CASE("Each failure in a process's first calls", "[faults]") {

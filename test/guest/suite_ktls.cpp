@@ -421,6 +421,48 @@ TEST_CASE("A device that encrypts what nginx sends", "[ktls]") {
     rig.finish();
 }
 
+TEST_CASE("A device encrypts once more what was lost", "[ktls]") {
+    const Offload offload(true);
+    RigOptions options;
+    options.net.loopback = true;
+    options.net.bad_line = true;
+    Rig rig(secured(nginx_large(), {"TLS to TLS, by the device", true, true}), options);
+    Client client = rig.connect();
+    const auto sent_again = [&] {
+        std::uint64_t all = 0;
+        for (const char* each : {"TCPFastRetrans", "TCPLossProbes", "TCPTimeouts"}) {
+            all += rig.net.proxy().tcp_counter(each);
+        }
+        return all;
+    };
+    std::uint64_t reused = 0;
+    // one packet in a hundred is lost: of many records some are
+    for (int round = 0; round < 20 && (round < 3 || sent_again() < 5); ++round) {
+        reused += counted(rig, client, every_body()).tx_reused;
+    }
+    CHECK(sent_again() >= 5);
+    CHECK(reused > body);
+    rig.finish();
+}
+
+TEST_CASE("A device that goes down leaves open connections to the kernel", "[ktls]") {
+    const Offload offload(true);
+    RigOptions options;
+    options.net.loopback = true;
+    Rig rig(secured(nginx_large(), {"TLS to TLS, by the device", true, true}), options);
+    Client client = rig.connect();
+    counted(rig, client, every_body());
+    CHECK(connections() == "tls-sw/tls-hw synced/synced, tls-sw/tls-hw synced/synced");
+    CHECK(offload.let_go() == 0);
+    rig.net.proxy().ip("link set lo down\nlink set lo up\n");
+    CHECK(offload.let_go() == 2);
+    const Figures change = counted(rig, client, every_body());
+    INFO(change.describe());
+    CHECK(change.tx_reused > body);
+    CHECK(offload.let_go() == 2);
+    rig.finish();
+}
+
 TEST_CASE("A device that decrypts what is read, too", "[ktls]") {
     const Offload offload(false);
     NetOptions loopback;

@@ -2,11 +2,12 @@
 // A relay in which one of its system calls meets one failure inside the kernel: the nth allocation
 // or user copy. Told on stdin, a line for each connection:
 //
-//   CALL NTH      the number of the call, from 0 on, and of the failure in it, from 1 on
+//   CALL NTH [cut]   the number of the call, from 0 on, and of the failure in it, from 1 on; with
+//                    "cut" a head is sent with the first bytes of what follows, and no more
 //
-// Answers "injected" or "missed" and "calls=N errno=N": whether it came to that, how many calls
-// there were, and how that one ended. A call that fails is made once more, as a patient program
-// would.
+// Answers "injected" or "missed" and "calls=N errno=N in=CALL": whether it came to that, how many
+// calls there were, and how that one, of this name, ended. A call that fails is made once more, as
+// a patient program would.
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -39,8 +40,9 @@ public:
         , upstream_(upstream)
         , buffer_(room, '.') {}
 
-    std::string serve(int call, unsigned nth) {
+    std::string serve(int call, unsigned nth, bool cut) {
         number_ = 0;
+        cut_ = cut;
         chosen_ = call;
         nth_ = nth;
         injected_ = false;
@@ -49,17 +51,18 @@ public:
             exchange();
         } catch (const Over&) {
         }
-        return fmt::format("{} calls={} errno={}", injected_ ? "injected" : "missed", number_,
-                           error_);
+        return fmt::format("{} calls={} errno={} in={}", injected_ ? "injected" : "missed", number_,
+                           error_, call_);
     }
 
 private:
     /// One system call; the chosen one with its failure.
     template <typename Call>
-    auto run(Call call) {
+    auto run(const char* name, Call call) {
         std::optional<NthFault> fault;
         if (number_++ == chosen_) {
             fault.emplace(nth_);
+            call_ = name;
         }
         auto result = call();
         const int error = errno;
@@ -75,19 +78,22 @@ private:
     }
 
     void exchange() {
-        const Fd client(run([this] { return ::accept(listener_.get(), nullptr, nullptr); }));
+        const Fd client(
+            run("accept", [this] { return ::accept(listener_.get(), nullptr, nullptr); }));
         if (!client) {
             throw Over{};
         }
         tame(client.get());
         const std::size_t asked = receive(client.get());
-        const Fd server(run([] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
+        const Fd server(
+            run("socket", [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
         sockaddr_in to{};
         to.sin_family = AF_INET;
         to.sin_port = htons(upstream_);
         ::inet_pton(AF_INET, address_.c_str(), &to.sin_addr);
         const auto* name = reinterpret_cast<const sockaddr*>(&to);
-        if (!server || run([&] { return ::connect(server.get(), name, sizeof(to)); }) < 0) {
+        if (!server ||
+            run("connect", [&] { return ::connect(server.get(), name, sizeof(to)); }) < 0) {
             throw Over{};
         }
         tame(server.get());
@@ -104,7 +110,7 @@ private:
 
     std::size_t receive_some(int fd, std::size_t at) {
         const ssize_t got =
-            run([&] { return ::recv(fd, buffer_.data() + at, buffer_.size() - at, 0); });
+            run("recv", [&] { return ::recv(fd, buffer_.data() + at, buffer_.size() - at, 0); });
         if (got < 0) {
             throw Over{};
         }
@@ -132,10 +138,18 @@ private:
         return size;
     }
 
+    /// Where the first send ends.
+    std::size_t first_end(std::size_t size) const {
+        const auto head =
+            std::string_view(buffer_.data(), std::min<std::size_t>(size, 4096)).find("\r\n\r\n");
+        return cut_ && head != std::string_view::npos ? std::min(size, head + 4 + 10) : size;
+    }
+
     void send(int fd, std::size_t size) {
-        for (std::size_t at = 0; at < size;) {
-            const ssize_t sent =
-                run([&] { return ::send(fd, buffer_.data() + at, size - at, MSG_NOSIGNAL); });
+        std::size_t end = first_end(size);
+        for (std::size_t at = 0; at < size; end = size) {
+            const ssize_t sent = run(
+                "send", [&] { return ::send(fd, buffer_.data() + at, end - at, MSG_NOSIGNAL); });
             if (sent < 0) {
                 throw Over{};
             }
@@ -150,6 +164,8 @@ private:
     int number_ = 0;
     int chosen_ = -1;
     unsigned nth_ = 0;
+    bool cut_ = false;
+    std::string call_;
     bool injected_ = false;
     int error_ = 0;
 };
@@ -165,8 +181,9 @@ int faulty_toy(const std::vector<std::string>& arguments) {
         std::istringstream words(line);
         int call = 0;
         unsigned nth = 0;
-        words >> call >> nth;
-        std::cout << relay.serve(call, nth) << std::endl;
+        std::string cut;
+        words >> call >> nth >> cut;
+        std::cout << relay.serve(call, nth, cut == "cut") << std::endl;
     }
     return 0;
 }

@@ -20,6 +20,17 @@ static bool encrypt;
 module_param(encrypt, bool, 0444);
 MODULE_PARM_DESC(encrypt, "encrypt what is sent, and decrypt nothing");
 
+static atomic_t let_go;
+
+static int lotls_get_let_go(char *buffer, const struct kernel_param *param)
+{
+	return sysfs_emit(buffer, "%d\n", atomic_read(&let_go));
+}
+
+static const struct kernel_param_ops lotls_let_go_ops = { .get = lotls_get_let_go };
+module_param_cb(let_go, &lotls_let_go_ops, NULL, 0444);
+MODULE_PARM_DESC(let_go, "how many directions of connections it works for no more");
+
 static const struct net_device_ops *plain_ops;
 static struct net_device_ops encrypting_ops;
 
@@ -37,6 +48,7 @@ static int lotls_add(struct net_device *dev, struct sock *sk, enum tls_offload_c
 static void lotls_del(struct net_device *dev, struct tls_context *ctx,
 		      enum tls_offload_ctx_dir direction)
 {
+	atomic_inc(&let_go);
 }
 
 static int lotls_resync(struct net_device *dev, struct sock *sk, u32 seq, u8 *record,
