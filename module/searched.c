@@ -3,8 +3,9 @@
  * sendfile(2) and splice(2) bring pages of the page cache. A file's content is what it
  * was while its ctime is the same and nobody has it open for writing: write(2) and the
  * first write through a mapping set ctime, before they change a byte, and who has
- * neither file nor mapping writes no more. One call may take long after that, so a
- * file that is open for writing is searched each time.
+ * neither file nor mapping writes no more, but for a device that was given his pages
+ * before. One call may take long after that, so a file that is open for writing is
+ * searched each time, and so are pages that are pinned (FOLL_PIN).
  *
  * That holds for the file systems below, on disks of this machine: not for those
  * whose content somebody else changes (network, FUSE), that do not look at mappings
@@ -13,8 +14,9 @@
  * A search is remembered when ctime was the same before and after it, and older than
  * the longest tick of its clock: a second change within one tick would be hidden.
  *
- * A slot remembers one range of one file; whoever hashes to it last has it. A
- * slot's lock is innermost; readers do not write to it.
+ * A slot remembers two ranges of one file: the longest, and one that may become it, or
+ * somebody who reads from elsewhere would keep it from growing. Whoever hashes to it
+ * last has it. A slot's lock is innermost; readers do not write to it.
  */
 #include <linux/fs.h>
 #include <linux/hash.h>
@@ -46,7 +48,7 @@ struct searched_range {
 static struct searched_slot {
 	seqlock_t lock;
 	struct searched_file file;
-	struct searched_range clean;
+	struct searched_range clean, growing;
 } searched_slots[BIT(SEARCHED_BITS)];
 
 void __init libra_searched_init(void)
@@ -148,6 +150,11 @@ static bool searched_same(const struct searched_file *one, const struct searched
 	       timespec64_equal(&one->ctime, &other->ctime);
 }
 
+static bool searched_within(const struct searched_range *clean, const struct searched_range *range)
+{
+	return clean->from <= range->from && range->to <= clean->to;
+}
+
 static bool searched_known(const struct searched_file *file, const struct searched_range *range)
 {
 	struct searched_slot *slot = searched_slot_of(file);
@@ -157,20 +164,31 @@ static bool searched_known(const struct searched_file *file, const struct search
 	do {
 		seq = read_seqbegin(&slot->lock);
 		known = searched_same(&slot->file, file) &&
-			 slot->clean.from <= range->from && range->to <= slot->clean.to;
+			(searched_within(&slot->clean, range) ||
+			 searched_within(&slot->growing, range));
 	} while (read_seqretry(&slot->lock, seq));
 	return known;
 }
 
-/* Of ranges that do not touch the longer one stays, or two readers would take turns */
-static void searched_unite(struct searched_range *clean, const struct searched_range *range)
+/* Those that touch become one */
+static bool searched_unite(struct searched_range *clean, const struct searched_range *range)
 {
-	if (clean->from <= range->to && range->from <= clean->to) {
-		clean->from = min(clean->from, range->from);
-		clean->to = max(clean->to, range->to);
-	} else if (range->to - range->from > clean->to - clean->from) {
-		*clean = *range;
-	}
+	if (clean->from > range->to || range->from > clean->to)
+		return false;
+	clean->from = min(clean->from, range->from);
+	clean->to = max(clean->to, range->to);
+	return true;
+}
+
+static void searched_grow(struct searched_slot *slot, const struct searched_range *range)
+{
+	lockdep_assert_held(&slot->lock.lock);
+	if (!searched_unite(&slot->clean, range) && !searched_unite(&slot->growing, range))
+		slot->growing = *range;
+	if (searched_unite(&slot->clean, &slot->growing))
+		slot->growing = slot->clean;
+	else if (slot->growing.to - slot->growing.from > slot->clean.to - slot->clean.from)
+		swap(slot->growing, slot->clean);
 }
 
 static void searched_add(const struct searched_file *file, const struct searched_range *range)
@@ -179,10 +197,11 @@ static void searched_add(const struct searched_file *file, const struct searched
 
 	write_seqlock(&slot->lock);
 	if (searched_same(&slot->file, file)) {
-		searched_unite(&slot->clean, range);
+		searched_grow(slot, range);
 	} else {
 		slot->file = *file;
 		slot->clean = *range;
+		slot->growing = *range;
 	}
 	write_sequnlock(&slot->lock);
 }
@@ -199,6 +218,49 @@ static bool searched_pinned(struct iov_iter it, size_t len)
 			return true;
 	}
 	return false;
+}
+
+/* The bytes at @pos of the file that @page is of, as far as one page of its cache has them */
+static u32 searched_peek(struct page *page, loff_t pos, u8 *bytes, u32 len)
+{
+	struct address_space *mapping;
+	struct folio *folio;
+	loff_t size;
+
+	rcu_read_lock();
+	mapping = folio_mapping(page_folio(page));
+	folio = mapping ? filemap_get_folio(mapping, pos >> PAGE_SHIFT) : ERR_PTR(-ENOENT);
+	size = mapping ? i_size_read(mapping->host) : 0;
+	rcu_read_unlock();
+	if (IS_ERR(folio))
+		return 0;
+	len = min_t(u32, len, PAGE_SIZE - offset_in_page(pos));
+	len = clamp_t(loff_t, size - pos, 0, len);
+	if (!folio_test_uptodate(folio) || folio_maybe_dma_pinned(folio))
+		len = 0;
+	memcpy_from_folio((char *)bytes, folio, offset_in_folio(folio, pos), len);
+	folio_put(folio);
+	return len;
+}
+
+/* The last of @len bytes, from @at on, begin as a marker does. Do they go on otherwise? */
+static bool searched_goes_on(struct iov_iter it, size_t len, size_t at,
+			     const struct searched_range *range)
+{
+	u8 seam[2 * (LIBRA_MARKER_LEN - 1)];
+	struct libra_marker marker;
+	u32 near = len - at, n, where;
+	struct page *page;
+	size_t offset;
+
+	iov_iter_advance(&it, at);
+	if (near >= LIBRA_MARKER_LEN || copy_from_iter(seam, near, &it) != near)
+		return false;
+	iov_iter_revert(&it, 1);
+	libra_frags_page(&it, 1, &page, &offset);
+	n = searched_peek(page, range->to, seam + near, LIBRA_MARKER_LEN - 1);
+	libra_marker_search(seam, near + n, &where, &marker);
+	return where >= near;
 }
 
 /* May a marker begin in the last of @len bytes, which went on otherwise when all was searched? */
@@ -233,8 +295,9 @@ enum libra_found libra_searched_iter(const struct iov_iter *iter, size_t len, si
 	settled = ktime_get_real_seconds() - file.ctime.tv_sec > SEARCHED_QUIET &&
 		  !searched_pinned(*iter, len);
 	found = libra_marker_search_iter(iter, len, at, marker);
-	if (found == LIBRA_FOUND_NONE && settled && searched_whose(iter, len, &after, &range) &&
-	    searched_same(&file, &after))
+	settled &= found == LIBRA_FOUND_NONE ||
+		   (found == LIBRA_FOUND_CUT && searched_goes_on(*iter, len, *at, &range));
+	if (settled && searched_whose(iter, len, &after, &range) && searched_same(&file, &after))
 		searched_add(&file, &range);
 	return found;
 }

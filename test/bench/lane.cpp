@@ -110,8 +110,7 @@ void Lane::start(const Contender& who, const std::vector<std::uint64_t>& sizes) 
             options.directory = who.disk;
         }
         files_.emplace(net_.proxy(), sizes, Proxy::port, options);
-        // a server's files are older than Libra thinks twice about, and on their disk
-        ::sync();
+        // a server's files are older than Libra thinks twice about
         ::sleep(11);
         return;
     }

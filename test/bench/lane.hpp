@@ -27,8 +27,8 @@ struct Contender {
     guest::ProxyConfig config;
     std::vector<std::string> paths; ///< of copy, libra, splice
     bool on_request = false;        ///< only when it is named
-    bool device = false; ///< all are on one device, which does TLS for all of them (offload.hpp)
-    std::string disk;    ///< where files of its own lie; empty: anywhere
+    bool device = false;   ///< all are on one device, which does TLS for all of them (offload.hpp)
+    std::string disk = {}; ///< where files of its own lie; empty: anywhere
 };
 
 /// What is asked for.

@@ -55,7 +55,9 @@ std::string configuration(const ProxyConfig& c, const std::string& upstream) {
                           : fmt::format("server {} max_fails=0; ", Proxy::first_of(c, upstream));
     text += fmt::format("upstream origin {{ {}server {}{};{} }}\n", first, server,
                         first.empty() ? "" : " max_fails=0 backup",
-                        c.upstream_keepalive ? " keepalive 32; keepalive_requests 100000;" : "");
+                        c.upstream_keepalive
+                            ? " keepalive 32; keepalive_requests 100000; keepalive_timeout 1h;"
+                            : "");
     text += fmt::format("server {{\nlisten {} backlog=512;\nlisten [::]:{} backlog=512;\n",
                         Proxy::port, Proxy::port);
     if (c.https_front) {

@@ -38,4 +38,8 @@ int Offload::let_go() const {
     return std::stoi(slurp("/sys/module/lotls/parameters/let_go"));
 }
 
+int Offload::sent_again() const {
+    return std::stoi(slurp("/sys/module/lotls/parameters/sent_again"));
+}
+
 } // namespace guest

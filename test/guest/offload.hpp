@@ -16,6 +16,8 @@ public:
 
     /// How many directions of connections it works for no more.
     int let_go() const;
+    /// How many packets it encrypted of which it had seen bytes before.
+    int sent_again() const;
 };
 
 } // namespace guest

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 #include <filesystem>
@@ -29,7 +30,7 @@ constexpr std::uint16_t port = 8090;
 const std::string memory_root = "/tmp/libra-files";
 const std::string disk_root = "/tmp/libra-disk";
 
-/// ext4 on a disk of memory: unlike a tmpfs its pages are written back.
+/// ext4 on a disk of memory: unlike a tmpfs it notices who writes through a mapping.
 class Disk {
 public:
     Disk() {
@@ -210,7 +211,7 @@ TEST_CASE("A file is searched once, and again when it has changed", "[hostile]")
     Rig rig(with_files());
     Asker asker(rig);
 
-    // in memory that is never written back, a mapping writes and nobody is told
+    // in a tmpfs a mapping writes and nobody is told
     std::filesystem::create_directories(memory_root);
     spew(memory_root + "/file", body);
     // who has mapped it already writes without asking again
@@ -248,6 +249,44 @@ TEST_CASE("A file is searched once, and again when it has changed", "[hostile]")
     expect_caught(asker, "open", elsewhere.marker());
     elsewhere.stop();
     rig.finish(Resets::some, Elided::any);
+}
+
+TEST_CASE("What is known of a file grows from wherever it is read", "[hostile]") {
+    if (libra_module::plain()) {
+        return;
+    }
+    constexpr std::size_t part = 65'536; // what sendfile(2) sends at once
+    constexpr std::size_t parts = 16;
+    std::string body(parts * part, '\0');
+    Pattern{6}.fill(0, std::as_writable_bytes(std::span(body)));
+    // nowhere, or at every other edge, what could be a marker's first byte, but for what follows
+    std::replace(body.begin(), body.end(), '\xf5', 'a');
+    std::string edges = body;
+    for (std::size_t at = part; at < edges.size(); at += 2 * part) {
+        edges[at - 1] = '\xf5';
+    }
+    const Disk disk;
+    Elsewhere elsewhere;
+    Rig rig(with_files());
+    Asker asker(rig);
+    spew(disk_root + "/edges", edges);
+    spew(disk_root + "/tail", body);
+    const std::string tail = fmt::format("Range: bytes=-{}\r\n", 3 * part);
+    CHECK(eventually([&] {
+        CHECK(asker.get("tail", tail).ends_with(body.substr(body.size() - 3 * part)));
+        return asker.unchanged() == 3 * part;
+    }));
+    // all is searched once, and known
+    for (const char* file : {"tail", "edges"}) {
+        asker.get(file);
+    }
+    CHECK(asker.get("tail").ends_with(body));
+    CHECK(asker.unchanged() == body.size());
+    // but for what might end in a marker, did the file end there
+    CHECK(asker.get("edges").ends_with(edges));
+    CHECK(asker.unchanged() >= parts / 2 * part);
+    elsewhere.stop();
+    rig.finish(Resets::none, Elided::any);
 }
 
 TEST_CASE("A part of a file that was searched does not end inside a marker", "[hostile]") {

@@ -3,7 +3,8 @@
 // or user copy. Told on stdin, a line for each connection:
 //
 //   CALL NTH [cut]   the number of the call, from 0 on, and of the failure in it, from 1 on; with
-//                    "cut" a head is sent with the first bytes of what follows, and no more
+//                    "cut" a head, the first bytes of what follows and the rest are sent by
+//                    themselves
 //
 // Answers "injected" or "missed" and "calls=N errno=N in=CALL": whether it came to that, how many
 // calls there were, and how that one, of this name, ended. A call that fails is made once more, as
@@ -138,22 +139,28 @@ private:
         return size;
     }
 
-    /// Where the first send ends.
-    std::size_t first_end(std::size_t size) const {
+    /// Where sends end.
+    std::vector<std::size_t> ends(std::size_t size) const {
         const auto head =
             std::string_view(buffer_.data(), std::min<std::size_t>(size, 4096)).find("\r\n\r\n");
-        return cut_ && head != std::string_view::npos ? std::min(size, head + 4 + 10) : size;
+        if (!cut_ || head == std::string_view::npos) {
+            return {size};
+        }
+        return {head + 4, std::min(size, head + 4 + 10), size};
     }
 
     void send(int fd, std::size_t size) {
-        std::size_t end = first_end(size);
-        for (std::size_t at = 0; at < size; end = size) {
-            const ssize_t sent = run(
-                "send", [&] { return ::send(fd, buffer_.data() + at, end - at, MSG_NOSIGNAL); });
-            if (sent < 0) {
-                throw Over{};
+        std::size_t at = 0;
+        for (const std::size_t end : ends(size)) {
+            while (at < end) {
+                const ssize_t sent = run("send", [&] {
+                    return ::send(fd, buffer_.data() + at, end - at, MSG_NOSIGNAL);
+                });
+                if (sent < 0) {
+                    throw Over{};
+                }
+                at += static_cast<std::size_t>(sent);
             }
-            at += static_cast<std::size_t>(sent);
         }
     }
 

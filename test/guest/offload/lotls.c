@@ -20,16 +20,18 @@ static bool encrypt;
 module_param(encrypt, bool, 0444);
 MODULE_PARM_DESC(encrypt, "encrypt what is sent, and decrypt nothing");
 
-static atomic_t let_go;
+static atomic_t let_go, sent_again;
 
-static int lotls_get_let_go(char *buffer, const struct kernel_param *param)
+static int lotls_get_count(char *buffer, const struct kernel_param *param)
 {
-	return sysfs_emit(buffer, "%d\n", atomic_read(&let_go));
+	return sysfs_emit(buffer, "%d\n", atomic_read((const atomic_t *)param->arg));
 }
 
-static const struct kernel_param_ops lotls_let_go_ops = { .get = lotls_get_let_go };
-module_param_cb(let_go, &lotls_let_go_ops, NULL, 0444);
+static const struct kernel_param_ops lotls_count_ops = { .get = lotls_get_count };
+module_param_cb(let_go, &lotls_count_ops, &let_go, 0444);
 MODULE_PARM_DESC(let_go, "how many directions of connections it works for no more");
+module_param_cb(sent_again, &lotls_count_ops, &sent_again, 0444);
+MODULE_PARM_DESC(sent_again, "how many packets it encrypted of which it had seen bytes before");
 
 static const struct net_device_ops *plain_ops;
 static struct net_device_ops encrypting_ops;
@@ -74,9 +76,29 @@ static bool lotls_handshake(const struct sk_buff *skb)
 	return begin && !memcmp(begin, finished, sizeof(finished));
 }
 
+/* The device's own memory of a connection */
+struct lotls_tx {
+	u32 end;	/* behind the last byte that it saw */
+	bool begun;
+};
+
+static void lotls_count_again(const struct sk_buff *skb)
+{
+	struct lotls_tx *tx = tls_driver_ctx(skb->sk, TLS_OFFLOAD_CTX_DIR_TX);
+	u32 seq = ntohl(tcp_hdr(skb)->seq), end = seq + skb->len - skb_tcp_all_headers(skb);
+
+	if (tx->begun && before(seq, tx->end))
+		atomic_inc(&sent_again);
+	if (!tx->begun || after(end, tx->end))
+		tx->end = end;
+	tx->begun = true;
+}
+
 static netdev_tx_t lotls_xmit(struct sk_buff *skb, struct net_device *dev)
 {
 	if (tls_is_skb_tx_device_offloaded(skb) && (encrypt || lotls_handshake(skb))) {
+		if (skb->len > skb_tcp_all_headers(skb))
+			lotls_count_again(skb);
 		skb = tls_encrypt_skb(skb);
 		if (!skb)
 			return NETDEV_TX_OK;
