@@ -152,6 +152,7 @@ void libra_finish_send(struct libra_sock *ls)
 	     (held->state == LIBRA_HELD_RAW && finish_held(ls)) || finish_records(ls)))
 		libra_sock_kill(ls, LIBRA_RESET_UNFINISHED);
 	held->state = LIBRA_HELD_NONE;
+	libra_held_disarm(ls);
 	mutex_unlock(&ls->tx.lock);
 	libra_sock_finish(ls);
 }

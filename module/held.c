@@ -12,6 +12,7 @@
 
 #include "cursor.h"
 #include "held.h"
+#include "payload.h"
 #include "send.h"
 #include "sock.h"
 
@@ -20,6 +21,11 @@
  * Of the first jiffy little may be left.
  */
 #define HELD_JIFFIES	(2 + HZ / 500)
+/*
+ * While the process has payload to send it may well be a token, of which the rest
+ * comes when whoever copied it has the processor again.
+ */
+#define HELD_PATIENCE	HZ
 
 static void held_arm(struct libra_sock *ls, unsigned long delay)
 {
@@ -82,6 +88,18 @@ static int held_alloc(struct libra_sock *ls)
 	return 0;
 }
 
+void libra_held_disarm(struct libra_sock *ls)
+{
+	struct libra_held *held = &ls->tx.held;
+
+	lockdep_assert_held(&ls->tx.lock);
+	if (!held->bytes || !cancel_delayed_work(&held->bytes->timer))
+		return;
+	/* neither is the last one: whoever finishes has others */
+	sock_put(ls->sk);
+	libra_sock_put(ls);
+}
+
 void libra_held_free(struct libra_held *held)
 {
 	kfree(held->bytes);
@@ -101,10 +119,14 @@ static u8 *held_room(struct libra_held *held, u32 len)
 int libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known)
 {
 	struct libra_held *held = &ls->tx.held;
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+	unsigned long delay = HELD_JIFFIES;
 	int err = held_alloc(ls);
 
 	if (err)
 		return err;
+	if (domain && libra_payload_any_live(domain))
+		delay = HELD_PATIENCE;
 	held->known = known;
 	held->token = 0;
 	held->len = 0;
@@ -113,8 +135,8 @@ int libra_held_begin(struct libra_sock *ls, const u8 *bytes, u32 len, bool known
 	bitmap_zero(held->bytes->payload, LIBRA_HELD_MAX);
 	held->state = LIBRA_HELD_WAIT;
 	libra_held_more(held, bytes, len);
-	held->bytes->due = jiffies + HELD_JIFFIES;
-	held_arm(ls, HELD_JIFFIES);
+	held->bytes->due = jiffies + delay;
+	held_arm(ls, delay);
 	return 0;
 }
 

@@ -47,6 +47,8 @@ struct libra_held {
 	struct libra_held_bytes *bytes;		/* NULL until something was held */
 };
 
+/* Nothing will be held again: the timer gives back its references. With others to both. */
+void libra_held_disarm(struct libra_sock *ls);
 /* When no timer is armed any more, which holds the context */
 void libra_held_free(struct libra_held *held);
 

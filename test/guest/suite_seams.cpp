@@ -198,7 +198,7 @@ TEST_CASE("A marker whose first bytes were held or let go does not leave unframe
     stage.elide(0);
     const std::string marker = stage.marker(0);
     const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    for (const useconds_t pause : {0, 100'000}) {
+    for (const useconds_t pause : {0, 1'500'000}) {
         Wire& wire = stage.request();
         stage.say(head);
         stage.say(marker.substr(0, 3));
@@ -206,6 +206,25 @@ TEST_CASE("A marker whose first bytes were held or let go does not leave unframe
         stage.say(marker.substr(3), "dontroute");
         stage.expect_reset(Stage::hear(wire, head.size() + marker.size()), marker);
     }
+    stage.finish();
+}
+
+TEST_CASE("The rest of a token that was copied is waited for", "[gate]") {
+    Stage stage;
+    stage.elide(0);
+    // where nothing tells whose the first bytes are, as in a TLS library's memory
+    stage.ask(fmt::format("copy {} 0 {}", own, size));
+    const std::string head = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", size);
+    const auto before = stage.resets();
+    Wire& wire = stage.request();
+    stage.say(head);
+    stage.send(own, 2);
+    // a process that others keep from going on
+    ::usleep(200'000);
+    stage.send(own + 2, size - 2);
+    const Stage::Heard heard = Stage::hear(wire, head.size() + size);
+    CHECK(heard.bytes == head + pattern(size));
+    CHECK(stage.resets() == before);
     stage.finish();
 }
 
