@@ -296,8 +296,8 @@ void Run::send(Progress& progress, Dice& dice) {
 }
 
 /// A write that ends one to three bytes inside a token, or in framing behind them: unless its
-/// address tells (it was copied, or sent to another peer before) these are let go after some
-/// milliseconds, and the connection is reset when more comes (docs/architecture.md).
+/// address tells (it was copied, or sent to another peer before) these are let go after a
+/// second, and the connection is reset when more comes (docs/architecture.md).
 void Run::look_for_short_cut(const Progress& progress, int line) {
     if (progress.done()) {
         return;
