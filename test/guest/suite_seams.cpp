@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 
 #include <algorithm>
+#include <chrono>
 #include <deque>
 
 #include <catch2/catch_test_macros.hpp>
@@ -210,21 +211,31 @@ TEST_CASE("A marker whose first bytes were held or let go does not leave unframe
 }
 
 TEST_CASE("The rest of a token that was copied is waited for", "[gate]") {
+    using std::chrono::steady_clock;
     Stage stage;
-    stage.elide(0);
-    // where nothing tells whose the first bytes are, as in a TLS library's memory
-    stage.ask(fmt::format("copy {} 0 {}", own, size));
     const std::string head = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", size);
-    const auto before = stage.resets();
-    Wire& wire = stage.request();
-    stage.say(head);
-    stage.send(own, 2);
-    // a process that others keep from going on
-    ::usleep(200'000);
-    stage.send(own + 2, size - 2);
-    const Stage::Heard heard = Stage::hear(wire, head.size() + size);
-    CHECK(heard.bytes == head + pattern(size));
-    CHECK(stage.resets() == before);
+    bool in_time = false;
+    // a machine that stands still for about a second proves nothing
+    for (int i = 0; i < 10 && !in_time; ++i) {
+        stage.elide(0);
+        // where nothing tells whose the first bytes are, as in a TLS library's memory
+        stage.ask(fmt::format("copy {} 0 {}", own, size));
+        const auto before = stage.resets();
+        Wire& wire = stage.request();
+        stage.say(head);
+        const auto since = steady_clock::now();
+        stage.send(own, 2);
+        // a process that others keep from going on
+        ::usleep(100'000);
+        stage.send(own + 2, size - 2);
+        in_time = steady_clock::now() - since < std::chrono::milliseconds(700);
+        const Stage::Heard heard = Stage::hear(wire, head.size() + size);
+        if (in_time) {
+            CHECK(heard.bytes == head + pattern(size));
+            CHECK(stage.resets() == before);
+        }
+    }
+    CHECK(in_time);
     stage.finish();
 }
 
