@@ -67,16 +67,28 @@ static __always_inline int need_more(struct libra_frame *frame)
 static __always_inline int parse_version(struct libra_frame *frame, u32 at,
 					 struct head *head)
 {
-	int minor;
+	const u8 *version = bpf_libra_window(frame, at, 8);
 
-	if (!bpf_libra_match(frame, at, "HTTP/1.", 0))
+	if (!version || frame->avail < at + 8)
+		return bpf_libra_match(frame, at, "HTTP/1.", 0) ? need_more(frame) :
+								  LIBRA_GIVE_UP;
+	if (!libra_is(version, "HTTP/1.") || (version[7] != '0' && version[7] != '1'))
 		return LIBRA_GIVE_UP;
-	minor = bpf_libra_byte(frame, at + 7);
-	if (minor < 0)
+	head->minor = version[7] - '0';
+	return LIBRA_FRAME;
+}
+
+/* The rest of a start-line; head->fields is behind it */
+static __always_inline int parse_line_end(struct libra_frame *frame, u32 at, u32 kinds,
+					  struct head *head)
+{
+	int behind = bpf_libra_line(frame, at, kinds);
+
+	if (behind < 0)
 		return need_more(frame);
-	if (minor != '0' && minor != '1')
+	if (!behind)
 		return LIBRA_GIVE_UP;
-	head->minor = minor - '0';
+	head->fields = behind;
 	return LIBRA_FRAME;
 }
 
@@ -120,19 +132,14 @@ static __always_inline int parse_request_line(struct libra_frame *frame, u32 at,
 	next = parse_version(frame, version, head);
 	if (next != LIBRA_FRAME)
 		return next;
-
-	head->fields = version + 10;
-	next = bpf_libra_match(frame, version + 8, "\r\n", 0);
-	if (next < 0)
-		return need_more(frame);
-	return next ? LIBRA_FRAME : LIBRA_GIVE_UP;
+	return parse_line_end(frame, version + 8, 0, head);
 }
 
 /* status-line = HTTP-version SP 3DIGIT SP [ reason-phrase ] CRLF */
 static __always_inline int parse_status_line(struct libra_frame *frame,
 					     struct head *head, s64 *status)
 {
-	u32 at;
+	const u8 *code;
 	int next;
 
 	next = parse_version(frame, 0, head);
@@ -140,19 +147,14 @@ static __always_inline int parse_status_line(struct libra_frame *frame,
 		return next;
 	if (frame->avail < 13)
 		return need_more(frame);
-	if (bpf_libra_byte(frame, 8) != ' ' || bpf_libra_byte(frame, 12) != ' ')
+	code = bpf_libra_window(frame, 8, 5);
+	if (!code || code[0] != ' ' || code[4] != ' ')
 		return LIBRA_GIVE_UP;
 	bpf_libra_label(frame, 9, 12);
 	*status = bpf_libra_parse_uint(frame, 9, 12, 10);
 	if (*status < 100 || *status > 599)
 		return LIBRA_GIVE_UP;
-
-	at = bpf_libra_span(frame, 13, LIBRA_CH_TEXT);
-	head->fields = at + 2;
-	next = bpf_libra_match(frame, at, "\r\n", 0);
-	if (next < 0)
-		return need_more(frame);
-	return next ? LIBRA_FRAME : LIBRA_GIVE_UP;
+	return parse_line_end(frame, 13, LIBRA_CH_TEXT, head);
 }
 
 /* Content-Length = 1*DIGIT, once: no list, even of equal values */
@@ -191,12 +193,14 @@ static __always_inline void label_type(struct libra_frame *frame, struct libra_f
 		bpf_libra_label_field(frame, field);
 }
 
-/* Most fields have other names than those that parse_field() knows */
-#define FIELD_LENGTHS							\
+/* Most fields have other names than those that parse_field() knows ... */
+#define FRAMING_LENGTHS							\
 	(LIBRA_FIELD_LENGTH("content-length") |				\
 	 LIBRA_FIELD_LENGTH("transfer-encoding") |			\
-	 LIBRA_FIELD_LENGTH("upgrade") |				\
-	 LIBRA_FIELD_LENGTH("content-type") |				\
+	 LIBRA_FIELD_LENGTH("upgrade"))
+/* ... and those that only say what kind of message it is */
+#define LABEL_LENGTHS							\
+	(LIBRA_FIELD_LENGTH("content-type") |				\
 	 LIBRA_FIELD_LENGTH("content-encoding") |			\
 	 LIBRA_FIELD_LENGTH("accept-encoding") |			\
 	 LIBRA_FIELD_LENGTH("range"))
@@ -231,14 +235,16 @@ static __noinline int parse_fields(struct libra_frame *frame,
 				   struct head *head)
 {
 	struct libra_field field = {};
-	u32 at = head->fields;
+	u32 at = head->fields, lengths = FRAMING_LENGTHS;
 	int i, next;
 
+	if (bpf_libra_labels(frame))
+		lengths |= LABEL_LENGTHS;
 	head->length = -1;
 	head->chunked = 0;
 	head->upgrade = 0;
 	bpf_for(i, 0, FIELDS_MAX + 1) {
-		next = bpf_libra_field_of(frame, at, FIELD_LENGTHS, &field);
+		next = bpf_libra_field_of(frame, at, lengths, &field);
 		if (next < 0)
 			return need_more(frame);
 		at = field.end;
@@ -250,12 +256,12 @@ static __noinline int parse_fields(struct libra_frame *frame,
 		if (next != LIBRA_FRAME)
 			return next;
 	}
-	next = bpf_libra_match(frame, at, "\r\n", 0);
+	next = bpf_libra_line(frame, at, 0);
 	if (next < 0)
 		return need_more(frame);
-	head->end = at + 2;
-	if (!next || head->end > HEAD_MAX)
+	if (!next || next > HEAD_MAX)
 		return LIBRA_GIVE_UP;
+	head->end = next;
 	return head->chunked && head->length >= 0 ? LIBRA_GIVE_UP : LIBRA_FRAME;
 }
 
@@ -372,12 +378,12 @@ static __always_inline int parse_chunk(struct libra_frame *frame)
 	s64 size;
 
 	if (frame->state[WORD_PHASE] == PHASE_CHUNK) {
-		next = bpf_libra_match(frame, at, "\r\n", 0);
+		next = bpf_libra_line(frame, 0, 0);
 		if (next < 0)
 			return need_more(frame);
 		if (!next)
 			return LIBRA_GIVE_UP;
-		at = 2;
+		at = next;
 	}
 
 	digits = at;
@@ -391,17 +397,15 @@ static __always_inline int parse_chunk(struct libra_frame *frame)
 	if (size < 0)
 		return LIBRA_GIVE_UP;
 
-	if (next == ';')
-		at = bpf_libra_span(frame, at, LIBRA_CH_TEXT);
-	next = bpf_libra_match(frame, at, "\r\n", 0);
+	next = bpf_libra_line(frame, at, next == ';' ? LIBRA_CH_TEXT : 0);
 	if (next < 0)
 		return need_more(frame);
-	if (!next || at + 2 > HEAD_MAX)
+	if (!next || next > HEAD_MAX)
 		return LIBRA_GIVE_UP;
 	if (!size)
-		return parse_trailers(frame, at + 2);
+		return parse_trailers(frame, next);
 
-	frame->meta_len = at + 2;
+	frame->meta_len = next;
 	frame->payload_len = size;
 	frame->state[WORD_PHASE] = PHASE_CHUNK;
 	return LIBRA_FRAME;

@@ -145,6 +145,11 @@ extern int bpf_libra_match(struct libra_frame *frame, u32 at,
 /* Offset of the first byte from `at` on that is of none of `kinds`, or avail */
 extern u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds) __ksym;
 /*
+ * Offset behind the line's rest at `at`: bytes of `kinds` (0: none) and CRLF. 0: something
+ * else is there; -EAGAIN: the window ends too early
+ */
+extern int bpf_libra_line(struct libra_frame *frame, u32 at, u32 kinds) __ksym;
+/*
  * 1: a whole field line is at `at`, and in `field`; 0: something else is there;
  * -EAGAIN: the window ends too early. Names are of LIBRA_CH_TOKEN, values of
  * LIBRA_CH_TEXT.
@@ -166,6 +171,8 @@ extern int bpf_libra_field_of(struct libra_frame *frame, u32 at, u32 lengths,
 extern s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
 				u32 base) __ksym;
 
+/* False: nobody asks for a label, and looking for what would be in it can be spared */
+extern _Bool bpf_libra_labels(struct libra_frame *frame) __ksym;
 /*
  * Adds [at, end) as a word to the message's label. Messages with the same label
  * are those that an application is expected to treat alike: modes verify and
@@ -201,7 +208,25 @@ extern void bpf_libra_label_field(struct libra_frame *frame, struct libra_field 
 	((_at) + (_i) < sizeof(_name) ?					\
 	 (u64)(u8)(_name)[(_at) + (_i) < sizeof(_name) ? (_at) + (_i) : 0] << 8 * (_i) : 0)
 
-/* Binary numbers out of a window */
+/* Does `_text`, a constant of 1 to 8 characters, stand at `_p`, where 8 bytes can be read? */
+#define libra_is(_p, _text)						\
+({									\
+	_Static_assert(sizeof(_text) > 1 && sizeof(_text) <= 9, "1 to 8 characters"); \
+	!((libra_le64(_p) ^ LIBRA_KEY(_text, 0)) << 8 * (9 - sizeof(_text))); \
+})
+
+/* Numbers out of a window */
+static inline u64 libra_le64(const u8 *p)
+{
+	u64 word;
+
+	__builtin_memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
+
 static inline u32 libra_be16(const u8 *p)
 {
 	return p[0] << 8 | p[1];

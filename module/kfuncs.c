@@ -15,6 +15,7 @@
 
 #include "compat/bpf.h"
 #include "kfuncs.h"
+#include "run.h"
 
 static const struct libra_window *libra_run_window(struct libra_frame *frame)
 {
@@ -104,6 +105,20 @@ __bpf_kfunc u32 bpf_libra_span(struct libra_frame *frame, u32 at, u32 kinds)
 }
 
 /**
+ * bpf_libra_line() - skip the rest of a line
+ * @frame: the frame that parse() was called with
+ * @at: offset where to begin
+ * @kinds: LIBRA_CH_*, or'ed: what it may consist of; 0: nothing
+ *
+ * Return: the offset behind the CRLF that ends it, 0 when something else comes
+ * first, -EAGAIN when the window ends before that is known.
+ */
+__bpf_kfunc int bpf_libra_line(struct libra_frame *frame, u32 at, u32 kinds)
+{
+	return libra_window_line(libra_run_window(frame), at, kinds);
+}
+
+/**
  * bpf_libra_field() - read a field line, name ":" OWS value OWS CRLF
  * @frame: the frame that parse() was called with
  * @at: offset of the name
@@ -158,6 +173,17 @@ __bpf_kfunc s64 bpf_libra_parse_uint(struct libra_frame *frame, u32 at, u32 end,
 }
 
 /**
+ * bpf_libra_labels() - is a label asked for?
+ * @frame: the frame that parse() was called with
+ *
+ * Return: false when what bpf_libra_label() is told is thrown away.
+ */
+__bpf_kfunc bool bpf_libra_labels(struct libra_frame *frame)
+{
+	return container_of(frame, struct libra_run, frame)->label;
+}
+
+/**
  * bpf_libra_label() - say what kind of message this is
  * @frame: the frame that parse() was called with
  * @at: offset of the first byte
@@ -200,9 +226,11 @@ BTF_ID_FLAGS(func, bpf_libra_byte, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_find, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_match, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_span, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_line, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_field, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_field_of, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_parse_uint, KF_TRUSTED_ARGS)
+BTF_ID_FLAGS(func, bpf_libra_labels, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_label, KF_TRUSTED_ARGS)
 BTF_ID_FLAGS(func, bpf_libra_label_field, KF_TRUSTED_ARGS)
 BTF_KFUNCS_END(libra_kfunc_ids)

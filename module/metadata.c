@@ -10,6 +10,7 @@
 #include "marker.h"
 #include "metadata.h"
 #include "payload.h"
+#include "run.h"
 #include "send.h"
 #include "sock.h"
 #include "stats.h"
@@ -17,7 +18,7 @@
 #include "tx_call.h"
 
 /* Copies in what is looked at, more of it as long as that helps */
-static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_frame *frame)
+static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_run *run)
 {
 	size_t left = iov_iter_count(call->from);
 	u32 most = libra_stream_look_most(call->stream, left);
@@ -35,7 +36,7 @@ static int metadata_parse(struct libra_tx_call *call, u32 *looked, struct libra_
 		if (copy_from_iter(head, look, &it) != look)
 			return -EFAULT;
 		*looked = look;
-		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
+		verdict = libra_stream_parse(call->ls, call->stream, look, run);
 		if (verdict != LIBRA_NEED_MORE || look == most)
 			return verdict;
 		look = min(most, look * 4);
@@ -140,29 +141,29 @@ int libra_metadata_send(struct libra_tx_call *call)
 {
 	struct libra_stream *stream = call->stream;
 	struct libra_sock *ls = call->ls;
-	struct libra_frame frame;
+	const struct libra_frame *frame;
 	u32 looked = 0, len;
+	struct libra_run run;
 	const u8 *bytes;
 	int verdict, ret;
-	bool whole;
 
-	verdict = metadata_parse(call, &looked, &frame);
+	verdict = metadata_parse(call, &looked, &run);
 	if (verdict == -EFAULT)
 		return verdict;
-	whole = verdict == LIBRA_FRAME;
-	len = whole ? frame.meta_len - stream->head_len : looked;
+	frame = verdict == LIBRA_FRAME ? &run.frame : NULL;
+	len = frame ? frame->meta_len - stream->head_len : looked;
 	if (verdict < 0 || !len)
 		return libra_metadata_give_up(call, metadata_reason(verdict), looked);
 	bytes = stream->head + stream->head_len;
-	ret = metadata_check(call, len, whole ? &frame : NULL);
+	ret = metadata_check(call, len, frame);
 	if (!ret && ls->tx.held.state == LIBRA_HELD_WAIT)
-		ret = metadata_hold(call, bytes, len, whole ? &frame : NULL);
+		ret = metadata_hold(call, bytes, len, frame);
 	if (!ret)
 		ret = libra_send_bytes(ls, bytes, len, libra_tx_flags(call, len));
 	if (ret > 0)
 		iov_iter_advance(call->from, ret);
-	if (whole && ret == len) {
-		libra_stream_commit(ls, stream, &frame);
+	if (frame && ret == len) {
+		libra_stream_commit(ls, stream, frame);
 		return ret;
 	}
 	if (ret > 0)

@@ -33,6 +33,7 @@
 
 #include "frame.h"
 #include "kfuncs.h"
+#include "run.h"
 #include "parser.h"
 
 /**
@@ -189,39 +190,19 @@ static int parser_call(struct libra_parser *parser, u32 version,
 	return verdict;
 }
 
-int libra_parser_run(struct libra_parser *parser, u32 version,
-		     const u8 *data, u32 len, struct libra_frame *frame,
-		     struct libra_label *label)
+int libra_parser_run(struct libra_parser *parser, u32 version, struct libra_run *run)
 {
-	/*
-	 * BPF works on a copy: what it wrote counts only with a good frame.
-	 * Answers are zeroed so that none is left over from the last frame.
-	 */
-	struct libra_run run = {
-		.frame = {
-			.avail = len,
-			.side = frame->side,
-			.exchange = frame->exchange,
-		},
-		.window = { .data = data, .len = len },
-		.label = label,
-	};
 	int verdict;
 
-	if (len > LIBRA_WINDOW_MAX)
+	if (run->window.len > LIBRA_WINDOW_MAX)
 		return LIBRA_GIVE_UP;
-	if (label)
-		memset(label, 0, sizeof(*label));
+	if (run->label)
+		memset(run->label, 0, sizeof(*run->label));
 
-	memcpy(run.frame.state, frame->state, sizeof(run.frame.state));
-	verdict = parser_call(parser, version, &run.frame);
-
+	verdict = parser_call(parser, version, &run->frame);
 	switch (verdict) {
 	case LIBRA_FRAME:
-		if (!libra_frame_valid(&run.frame))
-			return LIBRA_GIVE_UP;
-		*frame = run.frame;
-		return LIBRA_FRAME;
+		return libra_frame_valid(&run->frame) ? LIBRA_FRAME : LIBRA_GIVE_UP;
 	case LIBRA_NEED_MORE:
 	case -ESTALE:
 		return verdict;

@@ -108,8 +108,8 @@ struct libra_parser_ops {
 	char name[LIBRA_NAME_MAX];
 };
 
-struct libra_label;
 struct libra_parser;
+struct libra_run;
 struct sk_buff;
 struct netlink_callback;
 
@@ -129,16 +129,12 @@ u32 libra_parser_version(const struct libra_parser *parser);
 unsigned int libra_parser_count(void);
 
 /*
- * Runs the parser over @data, @len bytes that are followed by LIBRA_WINDOW_PAD
- * readable bytes. Answers enum libra_verdict, checked: a frame always has
- * 1 <= meta_len <= len and known flags. LIBRA_GIVE_UP too when the parser is
- * gone, and -ESTALE when it is of another state version than @version. What it
- * says of the message is in @label then; NULL when nobody wants to know.
+ * Runs the parser. Answers enum libra_verdict, checked: a frame always has
+ * 1 <= meta_len <= avail and known flags. LIBRA_GIVE_UP too when the parser is
+ * gone, and -ESTALE when it is of another state version than @version.
  * May be called with spinlocks held.
  */
-int libra_parser_run(struct libra_parser *parser, u32 version,
-		     const u8 *data, u32 len, struct libra_frame *frame,
-		     struct libra_label *label);
+int libra_parser_run(struct libra_parser *parser, u32 version, struct libra_run *run);
 
 /*
  * For the netlink dump: calls @fn for each loaded parser under the parsers' lock

@@ -18,6 +18,7 @@
 #include "overlay.h"
 #include "place.h"
 #include "policy.h"
+#include "run.h"
 #include "rx.h"
 #include "rx_call.h"
 #include "rx_tls.h"
@@ -109,7 +110,7 @@ static bool rx_worth(const struct libra_sock *ls)
 
 /* Copies what is looked at out of the skb, more of it as long as that helps */
 static int rx_parse(struct libra_rx_call *call, struct sk_buff *skb, u32 offset,
-		    u32 len, u32 *looked, struct libra_frame *frame)
+		    u32 len, u32 *looked, struct libra_run *run)
 {
 	u32 most = libra_stream_look_most(call->stream, len);
 	u32 look = min(most, libra_stream_look_first(call->stream));
@@ -121,7 +122,7 @@ static int rx_parse(struct libra_rx_call *call, struct sk_buff *skb, u32 offset,
 		if (!head || skb_copy_bits(skb, offset, head, look))
 			return LIBRA_GIVE_UP;
 		*looked = look;
-		verdict = libra_stream_parse(call->ls, call->stream, look, frame);
+		verdict = libra_stream_parse(call->ls, call->stream, look, run);
 		if (verdict != LIBRA_NEED_MORE || look == most)
 			return verdict;
 		look = min(most, look * 4);
@@ -132,13 +133,13 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 {
 	size_t room = iov_iter_count(call->to);
 	struct libra_stream *stream = call->stream;
-	struct libra_frame frame;
 	u32 looked = 0, meta, n;
+	struct libra_run run;
 	const u8 *bytes;
 	int verdict;
 
-	verdict = rx_parse(call, skb, offset, len, &looked, &frame);
-	meta = verdict == LIBRA_FRAME ? frame.meta_len - stream->head_len : looked;
+	verdict = rx_parse(call, skb, offset, len, &looked, &run);
+	meta = verdict == LIBRA_FRAME ? run.frame.meta_len - stream->head_len : looked;
 	if (verdict < 0 || !meta) {
 		if (!libra_handshake_begins(call->ls, stream, looked))
 			libra_sock_rx_opaque(call->ls, verdict == -ESTALE ?
@@ -159,7 +160,7 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	}
 	rx_copied(call, n);
 	if (verdict == LIBRA_FRAME && n == meta) {
-		libra_stream_commit(call->ls, stream, &frame);
+		libra_stream_commit(call->ls, stream, &run.frame);
 		call->ls->rx.elides = rx_worth(call->ls) && libra_verify_allows(call->ls);
 		return n;
 	}

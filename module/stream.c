@@ -16,11 +16,13 @@
  * Locks: exchanges.lock is innermost and held for a few instructions; the
  * rest belongs to whoever holds the direction's mutex.
  */
+#include <linux/percpu.h>
 #include <linux/slab.h>
 
 #include "classes.h"
 #include "domain.h"
 #include "policy.h"
+#include "run.h"
 #include "sock.h"
 #include "stats.h"
 #include "stream.h"
@@ -53,6 +55,8 @@ void libra_stream_restart(struct libra_stream *stream, struct libra_sock *ls)
 
 /* Nearly all of them; a constructor means that the kernel does not zero them first */
 static struct kmem_cache *stream_heads;
+/* ... and nearly every call needs one, for a moment: one of each CPU's is not given back */
+static DEFINE_PER_CPU(u8 *, stream_spare_head);
 
 static void stream_head_as_it_is(void *head)
 {
@@ -70,15 +74,33 @@ int __init libra_stream_cache_init(void)
 
 void libra_stream_cache_exit(void)
 {
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(stream_spare_head, cpu))
+			kmem_cache_free(stream_heads, per_cpu(stream_spare_head, cpu));
 	kmem_cache_destroy(stream_heads);
+}
+
+static u8 *stream_get_head(void)
+{
+	return this_cpu_xchg(stream_spare_head, NULL) ?:
+	       kmem_cache_alloc(stream_heads, GFP_KERNEL);
 }
 
 static void stream_put_head(struct libra_stream *stream)
 {
-	if (stream->head_room > LIBRA_HEAD_MIN)
+	u8 *other;
+
+	if (!stream->head)
+		return;
+	if (stream->head_room > LIBRA_HEAD_MIN) {
 		kfree(stream->head);
-	else if (stream->head)
-		kmem_cache_free(stream_heads, stream->head);
+		return;
+	}
+	other = this_cpu_xchg(stream_spare_head, stream->head);
+	if (other)
+		kmem_cache_free(stream_heads, other);
 }
 
 void libra_stream_free(struct libra_stream *stream)
@@ -96,7 +118,7 @@ static bool stream_grow_head(struct libra_stream *stream, u32 room)
 
 	if (room <= LIBRA_HEAD_MIN) {
 		room = LIBRA_HEAD_MIN;
-		head = kmem_cache_alloc(stream_heads, GFP_KERNEL);
+		head = stream_get_head();
 	} else {
 		head = kmalloc(room + LIBRA_WINDOW_PAD, GFP_KERNEL);
 	}
@@ -251,12 +273,14 @@ static bool stream_remember(struct libra_sock *ls, struct libra_stream *stream, 
 /* ---- frames ---- */
 
 int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
-		       u32 len, struct libra_frame *frame)
+		       u32 len, struct libra_run *run)
 {
 	struct libra_verify *verify = libra_verify_of(ls, stream);
 	u32 window = stream->head_len + len;
+	struct libra_frame *frame = &run->frame;
 	int verdict;
 
+	/* none of the answers is left over from the last frame */
 	memset(frame, 0, sizeof(*frame));
 	frame->avail = window;
 	frame->side = stream->side;
@@ -264,9 +288,10 @@ int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
 		frame->exchange = exchange_oldest(&ls->exchanges);
 	memcpy(frame->state, stream->words, sizeof(frame->state));
 	memset(stream->head + window, 0, LIBRA_WINDOW_PAD);
-	verdict = libra_parser_run(ls->policy->parser, stream->version,
-				   stream->head, window, frame,
-				   verify ? &verify->parsed : NULL);
+	run->window.data = stream->head;
+	run->window.len = window;
+	run->label = verify ? &verify->parsed : NULL;
+	verdict = libra_parser_run(ls->policy->parser, stream->version, run);
 	if (verdict != LIBRA_FRAME)
 		return verdict;
 	/* what has passed was all metadata when it passed */

@@ -11,6 +11,7 @@
 #include "uapi/libra.h"
 
 struct libra_exchanges;
+struct libra_run;
 struct libra_sock;
 struct libra_verify;
 
@@ -89,12 +90,12 @@ u8 *libra_stream_look(struct libra_stream *stream, u32 len);
 
 /*
  * Lets the parser see what has passed and the @len bytes behind it. With
- * LIBRA_FRAME, @frame tells where the metadata ends, counted from the frame's
+ * LIBRA_FRAME, @run->frame tells where the metadata ends, counted from the frame's
  * beginning; nothing is committed yet. Requests are remembered for their
  * answers already here, since the answer may overtake the commit.
  */
 int libra_stream_parse(struct libra_sock *ls, struct libra_stream *stream,
-		       u32 len, struct libra_frame *frame);
+		       u32 len, struct libra_run *run);
 
 /* The first @len of the bytes looked at have passed; the frame goes on */
 void libra_stream_passed(struct libra_stream *stream, u32 len);

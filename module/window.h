@@ -72,16 +72,31 @@ static const u8 libra_ch[256] = {
 #undef X_
 #undef D_
 
-/* First byte in [p, end) that may not be LIBRA_CH_TEXT, or near @end */
-static inline const u8 *libra_skip_text(const u8 *p, const u8 *end)
+/* First byte in [p, end) that may not be visible or a space, or near @end */
+static __always_inline const u8 *libra_skip_from(const u8 *p, const u8 *end, u8 from)
 {
-	u64 bits;
+	u64 word, bits;
 
 	for (; end - p >= 8; p += 8) {
-		bits = libra_word_no_controls(libra_word(p)) ^ LIBRA_HIGHS;
+		word = libra_word(p);
+		if (libra_word_all_visible(word, from))
+			continue;
+		bits = libra_word_visible(word, from) ^ LIBRA_HIGHS;
 		if (bits)
 			return p + libra_word_first(bits);
 	}
+	return p;
+}
+
+/* The same for bytes of @kinds: header values and targets are the bulk of a head */
+static __always_inline const u8 *libra_skip_kinds(const u8 *p, const u8 *end, u32 kinds)
+{
+	if ((kinds & LIBRA_CH_TEXT) == LIBRA_CH_TEXT)
+		p = libra_skip_from(p, end, ' ');
+	else if (kinds & LIBRA_CH_VISIBLE)
+		p = libra_skip_from(p, end, '!');
+	while (p < end && libra_ch[*p] & kinds)
+		p++;
 	return p;
 }
 
@@ -145,18 +160,10 @@ static inline int libra_window_match(const struct libra_window *window, u32 at,
 static inline u32 libra_window_span(const struct libra_window *window, u32 at,
 				    u32 kinds)
 {
-	const u8 *p, *end = window->data + window->len;
-
 	if (at >= window->len)
 		return window->len;
-
-	p = window->data + at;
-	/* Header values are the bulk of a head */
-	if ((kinds & LIBRA_CH_TEXT) == LIBRA_CH_TEXT)
-		p = libra_skip_text(p, end);
-	while (p < end && libra_ch[*p] & kinds)
-		p++;
-	return p - window->data;
+	return libra_skip_kinds(window->data + at, window->data + window->len, kinds) -
+	       window->data;
 }
 
 static inline void libra_field_put(struct libra_field *field, u32 at, u64 bytes)
@@ -211,19 +218,32 @@ static inline const u8 *libra_skip_token(const u8 *p, const u8 *end)
 }
 
 /*
- * Moves @p behind the text there. Does the line end there, with CRLF? 1, 0, or
- * -EAGAIN when that is not known yet.
+ * Moves @p behind the bytes of @kinds there. Does the line end there, with CRLF? 1, 0,
+ * or -EAGAIN when that is not known yet.
  */
-static inline int libra_skip_line(const u8 **p, const u8 *end)
+static __always_inline int libra_skip_line(const u8 **p, const u8 *end, u32 kinds)
 {
-	const u8 *at = libra_skip_text(*p, end);
+	const u8 *at = libra_skip_kinds(*p, end, kinds);
 
-	while (at < end && libra_ch[*at] & LIBRA_CH_TEXT)
-		at++;
 	*p = at;
 	if (end - at < 2)
 		return at == end || *at == '\r' ? -EAGAIN : 0;
 	return at[0] == '\r' && at[1] == '\n';
+}
+
+/*
+ * Offset behind the line at @at, which is bytes of @kinds and CRLF. 0 when something
+ * else is there, -EAGAIN when the window ends before that is known.
+ */
+static inline int libra_window_line(const struct libra_window *window, u32 at, u32 kinds)
+{
+	const u8 *p = window->data + at;
+	int ends;
+
+	if (at >= window->len)
+		return -EAGAIN;
+	ends = libra_skip_line(&p, window->data + window->len, kinds);
+	return ends == 1 ? p + 2 - window->data : ends;
 }
 
 /*
@@ -249,7 +269,7 @@ static inline int libra_window_field(const struct libra_window *window, u32 at,
 	for (p++; p < end && libra_ch[*p] & LIBRA_CH_SPACE; p++)
 		;
 	value = p;
-	ends = libra_skip_line(&p, end);
+	ends = libra_skip_line(&p, end, LIBRA_CH_TEXT);
 	if (ends != 1)
 		return ends;
 	field->end = p + 2 - window->data;
@@ -283,7 +303,7 @@ static inline int libra_window_field_of(const struct libra_window *window, u32 a
 		if (p - name < LIBRA_FIELD_LENGTHS && lengths >> (p - name) & 1)
 			return libra_window_field(window, field->end, field);
 		p++;
-		ends = libra_skip_line(&p, end);
+		ends = libra_skip_line(&p, end, LIBRA_CH_TEXT);
 		if (ends != 1)
 			return ends;
 	}
@@ -293,9 +313,9 @@ static inline int libra_window_field_of(const struct libra_window *window, u32 a
 /* A digit's value, 16 for everything else */
 static inline u32 libra_digit(u8 byte)
 {
-	if (!(libra_ch[byte] & LIBRA_CH_XDIGIT))
-		return 16;
-	return byte <= '9' ? byte - '0' : libra_lower(byte) - 'a' + 10;
+	if (byte >= '0' && byte <= '9')
+		return byte - '0';
+	return libra_ch[byte] & LIBRA_CH_XDIGIT ? libra_lower(byte) - 'a' + 10 : 16;
 }
 
 /*
@@ -305,7 +325,7 @@ static inline u32 libra_digit(u8 byte)
 static inline s64 libra_window_parse_uint(const struct libra_window *window,
 					  u32 at, u32 end, u32 base)
 {
-	u64 value = 0;
+	u64 value = 0, more;
 	u32 digit;
 
 	if (at >= end || end > window->len || base < 2 || base > 16)
@@ -315,10 +335,11 @@ static inline s64 libra_window_parse_uint(const struct libra_window *window,
 		digit = libra_digit(window->data[at]);
 		if (digit >= base)
 			return -EINVAL;
-		if (__builtin_mul_overflow(value, (u64)base, &value) ||
-		    value >= LIBRA_UINT_LIMIT - digit)
+		/* what is less stays below the limit, whatever the base */
+		if (value >> 57 && (__builtin_mul_overflow(value, (u64)base, &more) ||
+				    more >= LIBRA_UINT_LIMIT - digit))
 			return -ERANGE;
-		value += digit;
+		value = value * base + digit;
 	}
 	return value;
 }

@@ -74,12 +74,18 @@ static inline u64 libra_word_exactly(u64 word, u8 byte)
 	return ~(((other & ~LIBRA_HIGHS) + ~LIBRA_HIGHS) | other) & LIBRA_HIGHS;
 }
 
-/* The high bit of each byte of @word that would be no control without its high bit */
-static inline u64 libra_word_no_controls(u64 word)
+/* The high bit of each byte of @word that, without its high bit, is @from to '~' */
+static __always_inline u64 libra_word_visible(u64 word, u8 from)
 {
 	u64 low = word & ~LIBRA_HIGHS;
 
-	return (low + LIBRA_ONES * (0x80 - ' ')) & ~(low + LIBRA_ONES) & LIBRA_HIGHS;
+	return (low + LIBRA_ONES * (0x80 - from)) & ~(low + LIBRA_ONES) & LIBRA_HIGHS;
+}
+
+/* Are all bytes of @word @from (up to 128) to '~'? Half as dear as asking for each */
+static __always_inline bool libra_word_all_visible(u64 word, u8 from)
+{
+	return !(((word - LIBRA_ONES * from) | word | (word + LIBRA_ONES)) & LIBRA_HIGHS);
 }
 
 /* Which byte the lowest bit of @bits stands for */

@@ -306,9 +306,9 @@ TEST_CASE("http1: limits", "[parser][http1]") {
     // only those count that are as long as one that is looked for
     check(http1,
           {.name = "fields",
-           .requests = {request(line + many_fields("A: b", 9000) + many_fields("Range: b", 128) +
+           .requests = {request(line + many_fields("A: b", 9000) + many_fields("Referer: b", 128) +
                                 many_fields("A: b", 1) + "\r\n")}});
-    check_bad_request(line + many_fields("Range: b", 129) + "\r\n");
+    check_bad_request(line + many_fields("Referer: b", 129) + "\r\n");
     check(http1, {.name = "largest head", .requests = {request(head_of(line, max)), request(get)}});
     check_bad_request(head_of(line, max + 1));
     check_bad_request(line + "A: " + std::string(max, 'x'));

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The kfuncs and libra_parser_run() of the module, in user space */
+#include <stdlib.h>
+
 #include "parser_run.h"
 
 struct run {
@@ -7,6 +9,7 @@ struct run {
     struct libra_window window;
     char label[PARSER_LABEL_MAX];
     u32 label_len;
+    _Bool labels;
 };
 
 static const struct libra_window* window_of(struct libra_frame* frame) {
@@ -37,6 +40,10 @@ u32 bpf_libra_span(struct libra_frame* frame, u32 at, u32 kinds) {
     return libra_window_span(window_of(frame), at, kinds);
 }
 
+int bpf_libra_line(struct libra_frame* frame, u32 at, u32 kinds) {
+    return libra_window_line(window_of(frame), at, kinds);
+}
+
 int bpf_libra_field(struct libra_frame* frame, u32 at, struct libra_field* field) {
     return libra_window_field(window_of(frame), at, field);
 }
@@ -49,9 +56,15 @@ s64 bpf_libra_parse_uint(struct libra_frame* frame, u32 at, u32 end, u32 base) {
     return libra_window_parse_uint(window_of(frame), at, end, base);
 }
 
+_Bool bpf_libra_labels(struct libra_frame* frame) {
+    return ((struct run*)frame)->labels;
+}
+
 void bpf_libra_label(struct libra_frame* frame, u32 at, u32 end) {
     struct run* run = (struct run*)frame;
 
+    if (!run->labels)
+        return;
     run->label_len =
         libra_window_label(&run->window, at, end, run->label, run->label_len, PARSER_LABEL_MAX);
 }
@@ -59,6 +72,8 @@ void bpf_libra_label(struct libra_frame* frame, u32 at, u32 end) {
 void bpf_libra_label_field(struct libra_frame* frame, struct libra_field* field) {
     struct run* run = (struct run*)frame;
 
+    if (!run->labels)
+        return;
     run->label_len = libra_window_label_field(&run->window, field, run->label, run->label_len,
                                               PARSER_LABEL_MAX);
 }
@@ -69,21 +84,27 @@ const char* parser_label(void) {
     return last_label;
 }
 
+static int run_once(const struct libra_parser_ops* ops, const u8* data, u32 len,
+                    const struct libra_frame* frame, _Bool labels, struct run* run) {
+    memset(run, 0, sizeof(*run));
+    run->frame.avail = len;
+    run->frame.side = frame->side;
+    run->frame.exchange = frame->exchange;
+    memcpy(run->frame.state, frame->state, sizeof(run->frame.state));
+    run->window.data = data;
+    run->window.len = len;
+    run->labels = labels;
+    return ops->parse(&run->frame);
+}
+
 int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
                struct libra_frame* frame, int* refused) {
-    struct run run = {
-        .frame =
-            {
-                .avail = len,
-                .side = frame->side,
-                .exchange = frame->exchange,
-            },
-        .window = {.data = data, .len = len},
-    };
-    int verdict;
+    struct run run, unlabelled;
+    int verdict = run_once(ops, data, len, frame, 1, &run);
 
-    memcpy(run.frame.state, frame->state, sizeof(run.frame.state));
-    verdict = ops->parse(&run.frame);
+    if (run_once(ops, data, len, frame, 0, &unlabelled) != verdict ||
+        (verdict == LIBRA_FRAME && memcmp(&run.frame, &unlabelled.frame, sizeof(run.frame)) != 0))
+        abort();
     memcpy(last_label, run.label, sizeof(last_label));
     *refused = verdict == LIBRA_FRAME && !libra_frame_valid(&run.frame);
     if (*refused)

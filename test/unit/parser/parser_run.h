@@ -20,7 +20,8 @@ extern struct libra_parser_ops example;
 
 /*
  * libra_parser_run() of the module. @refused: the parser announced a frame that
- * the module does not accept.
+ * the module does not accept. Runs it with and without a label asked for, which must
+ * make no difference to what it answers.
  */
 int parser_run(const struct libra_parser_ops* ops, const u8* data, u32 len,
                struct libra_frame* frame, int* refused);

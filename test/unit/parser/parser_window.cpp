@@ -39,6 +39,10 @@ u32 span(const std::string& bytes, u32 at, u32 kinds) {
     return libra_window_span(Window(bytes), at, kinds);
 }
 
+int line(const std::string& bytes, u32 at, u32 kinds) {
+    return libra_window_line(Window(bytes), at, kinds);
+}
+
 s64 parse_uint(const std::string& bytes, u32 at, u32 end, u32 base) {
     return libra_window_parse_uint(Window(bytes), at, end, base);
 }
@@ -190,6 +194,30 @@ TEST_CASE("window: span agrees with one byte at a time", "[parser][window]") {
     }
     CHECK(span("abc", ~0u, LIBRA_CH_TEXT) == 3);
     CHECK(span("a\tb c\x80 lots of text\x7f", 0, LIBRA_CH_TEXT) == 19);
+}
+
+TEST_CASE("window: line agrees with one byte at a time", "[parser][window]") {
+    std::mt19937 random(4);
+
+    for (int round = 0; round < 50000; round++) {
+        std::string bytes(random() % 40, '\0');
+        for (char& c : bytes)
+            c = static_cast<char>(random() % 30 ? 'a' + random() % 26
+                                                : "\r\n\t\x80 \x7f"[random() % 6]);
+        if (random() % 2)
+            bytes += "\r\n";
+        const u32 at = random() % 42, kinds = random() % 2 ? random() % 32 : LIBRA_CH_TEXT;
+        const u32 end = span(bytes, at, kinds);
+        const std::string rest = at < bytes.size() ? bytes.substr(end, 2) : "";
+        int expected = rest == "\r\n" ? static_cast<int>(end) + 2 : 0;
+        if (rest.empty() || rest == "\r")
+            expected = -EAGAIN;
+
+        REQUIRE(line(bytes, at, kinds) == expected);
+    }
+    CHECK(line("HTTP/1.1\r\n", 8, 0) == 10);
+    CHECK(line("a\r\n", 0, 0) == 0);
+    CHECK(line("a", ~0u, LIBRA_CH_TEXT) == -EAGAIN);
 }
 
 TEST_CASE("window: parse_uint", "[parser][window]") {
