@@ -17,6 +17,7 @@
 #include <linux/rculist.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <net/tcp.h>
 
 #include "classes.h"
@@ -34,6 +35,8 @@ static DEFINE_SPINLOCK(socks_lock);
 static unsigned int socks_count;
 static u64 socks_order;
 static struct workqueue_struct *sock_wq;
+/* A work item for all of them: most are idle connections, and there are many */
+static LLIST_HEAD(socks_freed);
 /* Just above a power of two, they would take twice their size from kmalloc() */
 static struct kmem_cache *sock_cache;
 
@@ -45,11 +48,8 @@ static void sock_uncount_gate(struct libra_sock *ls)
 		atomic_dec(&ls->domain->opaque);
 }
 
-static void sock_free_work(struct work_struct *work)
+static void sock_free(struct libra_sock *ls)
 {
-	struct libra_sock *ls = container_of(to_rcu_work(work), struct libra_sock,
-					     free_work);
-
 	if (ls->tx.cursor)
 		libra_payload_put(ls->tx.cursor);
 	libra_gather_free(ls->tx.gather);
@@ -69,6 +69,26 @@ static void sock_free_work(struct work_struct *work)
 	libra_policy_put(ls->policy);
 	kmem_cache_free(sock_cache, ls);
 	module_put(THIS_MODULE);
+}
+
+static void sock_free_all(struct work_struct *work)
+{
+	struct libra_sock *ls, *next;
+
+	llist_for_each_entry_safe(ls, next, llist_del_all(&socks_freed), freed) {
+		sock_free(ls);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(sock_free_work, sock_free_all);
+
+static void sock_free_rcu(struct rcu_head *rcu)
+{
+	struct libra_sock *ls = container_of(rcu, struct libra_sock, rcu);
+
+	if (llist_add(&ls->freed, &socks_freed))
+		queue_work(sock_wq, &sock_free_work);
 }
 
 /* Side of the stream that is read */
@@ -102,7 +122,6 @@ struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
 	libra_exchanges_init(&ls->exchanges);
 	mutex_init(&ls->rx.lock);
 	mutex_init(&ls->tx.lock);
-	INIT_RCU_WORK(&ls->free_work, sock_free_work);
 	libra_stream_init(&ls->rx.stream, ls, rx_side);
 	libra_stream_init(&ls->tx.stream, ls, rx_side == LIBRA_SIDE_REQUEST ?
 			  LIBRA_SIDE_RESPONSE : LIBRA_SIDE_REQUEST);
@@ -117,8 +136,9 @@ struct libra_sock *libra_sock_new(struct sock *sk, struct libra_policy *policy,
 
 void libra_sock_put(struct libra_sock *ls)
 {
+	/* in a hurry, since it has references whose end others wait for */
 	if (refcount_dec_and_test(&ls->ref))
-		queue_rcu_work(sock_wq, &ls->free_work);
+		call_rcu_hurry(&ls->rcu, sock_free_rcu);
 }
 
 struct libra_sock *libra_sock_enter(const struct sock *sk)

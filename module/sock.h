@@ -4,12 +4,12 @@
 #define _LIBRA_SOCK_H
 
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/rhashtable-types.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
-#include <linux/workqueue.h>
 #include <net/inet_connection_sock.h>
 #include <net/sock.h>
 
@@ -84,14 +84,18 @@ struct libra_sock {
 	struct libra_overlay *overlay;	/* another one when tls comes in below, see tls.c */
 	struct libra_policy *policy;
 	struct libra_domain *domain;	/* set once, by the first call of a process */
-	struct list_head node;		/* all attached sockets */
+	union {
+		struct list_head node;		/* all attached sockets */
+		/* once nobody refers to it: until a grace period is over, and then */
+		struct rcu_head rcu;
+		struct llist_node freed;
+	};
 	struct rhash_head over_tls;	/* of ulp.c ... */
 	const struct tcp_ulp_ops *tls_ulp;	/* ... and whose slot it is there */
 	u64 order;			/* position in that list, for dumps */
 	struct libra_exchanges exchanges;
 	struct libra_rx rx;
 	struct libra_tx tx;
-	struct rcu_work free_work;
 };
 
 static inline const struct libra_overlay *libra_sock_over(const struct libra_sock *ls)
