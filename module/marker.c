@@ -280,15 +280,26 @@ fault:
 	return at - p;
 }
 
-/* From @p, where none begins, to where one may, of the next eight bytes */
-static u32 marker_stride(const u8 *p)
+/*
+ * The second byte of each marker. Where markers stood before there are rests of them,
+ * in which it is far rarer than the other.
+ */
+static u8 marker_second(void)
 {
-	u64 bits;
+	return le64_to_cpu(marker_magic) >> 8;
+}
 
-	if (p[1] == MARKER_BYTE)
-		return 1;
-	bits = libra_word_equal(libra_word(p) >> 8, MARKER_BYTE);
-	return bits ? 1 + libra_word_first(bits) : 8;
+/* The first place in [p, end) where a marker may begin, or @end, at which a byte follows */
+static const u8 *marker_candidate(const u8 *p, const u8 *end)
+{
+	return libra_find_byte(p + 1, end + 1, marker_second()) - 1;
+}
+
+/* May these be the first bytes of a marker that @end cuts? */
+static bool marker_cut(const u8 *p, const u8 *end)
+{
+	return *p == MARKER_BYTE && (end - p == 1 || p[1] == marker_second()) &&
+	       libra_marker_prefix(p, end - p);
 }
 
 /*
@@ -299,20 +310,20 @@ static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *ma
 			     enum libra_found *found)
 {
 	const u8 *near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
+	const u8 *whole = end - p < LIBRA_MARKER_LEN ? p : min(near, end - LIBRA_MARKER_LEN + 1);
 
 	/* most text has none at all */
 	p = libra_find_byte(p, near, MARKER_BYTE);
-	for (; p < near && end - p >= LIBRA_MARKER_LEN; p += marker_stride(p)) {
-		if (likely(get_unaligned((const __le64 *)p) != marker_magic))
-			continue;
+	while ((p = marker_candidate(p, whole)) < whole) {
 		memcpy(marker, p, sizeof(*marker));
-		if (libra_marker_authentic(marker)) {
+		if (unlikely(marker->magic == marker_magic) && libra_marker_authentic(marker)) {
 			*found = LIBRA_FOUND_MARKER;
 			return p;
 		}
+		p++;
 	}
 	for (; p < near; p++) {
-		if (*p == MARKER_BYTE && libra_marker_prefix(p, end - p)) {
+		if (marker_cut(p, end)) {
 			*found = LIBRA_FOUND_CUT;
 			return p;
 		}
