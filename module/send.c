@@ -133,12 +133,9 @@ void libra_send_push(struct libra_sock *ls)
 {
 	struct socket *sock = ls->sk->sk_socket;
 
-	if (libra_sock_over(ls)->tx == LIBRA_LOWER_TLS_SW) {
+	if (!libra_send_to_tcp(ls))
 		libra_tls_push(ls);
-		return;
-	}
-
-	if (sock && libra_sock_over(ls)->lower_ops->splice_eof)
+	else if (sock && libra_sock_over(ls)->lower_ops->splice_eof)
 		libra_sock_over(ls)->lower_ops->splice_eof(sock);
 }
 

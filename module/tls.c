@@ -379,11 +379,9 @@ void libra_tls_go_on(struct libra_sock *ls)
 	release_sock(ls->sk);
 }
 
-/*
- * An empty write of the type that the open record has: tls closes the record, and
- * never waits for room for it as in splice_eof().
- */
-void libra_tls_push(struct libra_sock *ls)
+/* Neither waits for room as splice_eof() does: what has none leaves when there is some */
+
+static void tls_push_sw(struct libra_sock *ls, struct msghdr *msg)
 {
 	struct {
 		struct cmsghdr head;
@@ -396,13 +394,29 @@ void libra_tls_push(struct libra_sock *ls)
 		},
 		.type = TLS_RECORD_TYPE_DATA,
 	};
-	struct msghdr msg = {
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-		.msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL,
-	};
+
+	/* of the type that the open record has: of any other write of nothing tls takes no note */
+	msg->msg_control = &control;
+	msg->msg_controllen = sizeof(control);
+	libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, 0);
+}
+
+static void tls_push_device(struct libra_sock *ls, struct msghdr *msg)
+{
+	const struct tls_context *ctx = tls_get_ctx(ls->sk);
+
+	/* where no record is open it would make an empty one */
+	if (ctx && ctx->pending_open_record_frags)
+		libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, 0);
+}
+
+void libra_tls_push(struct libra_sock *ls)
+{
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, NULL, 0, 0);
-	/* no room: it leaves when there is some */
-	libra_sock_over(ls)->lower->sendmsg(ls->sk, &msg, 0);
+	if (libra_sock_over(ls)->tx == LIBRA_LOWER_TLS_HW)
+		tls_push_device(ls, &msg);
+	else
+		tls_push_sw(ls, &msg);
 }

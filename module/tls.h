@@ -51,7 +51,7 @@ bool libra_tls_aside(const struct libra_sock *ls, const struct msghdr *msg);
 bool libra_tls_unsent(const struct libra_sock *ls);
 /* There is room: tls's worker passes them on */
 void libra_tls_go_on(struct libra_sock *ls);
-/* Lets go what MSG_MORE kept back; never waits */
+/* An empty write: tls closes the record that MSG_MORE kept open. Never waits */
 void libra_tls_push(struct libra_sock *ls);
 
 #endif /* _LIBRA_TLS_H */

@@ -156,6 +156,19 @@ Figures counted(Rig& rig, Client& client, const std::vector<Exchange>& exchanges
     return libra_module::figures() - before;
 }
 
+/// Asks for more than all buffers on the way hold, reads nothing, and waits until nothing moves.
+Exchange stuck(Client& client) {
+    const Exchange what = get(32 << 20);
+    const Figures before = libra_module::figures();
+    client.send(what);
+    std::uint64_t last = 0;
+    REQUIRE(eventually([&] {
+        const std::uint64_t now = (libra_module::figures() - before).tx_reused;
+        return std::exchange(last, now) == now && now > body;
+    }));
+    return what;
+}
+
 } // namespace
 
 TEST_CASE("Bodies through nginx with kTLS on one side or both", "[ktls]") {
@@ -454,6 +467,37 @@ TEST_CASE("A device that goes down leaves open connections to the kernel", "[ktl
     CHECK(change.tx_reused > body);
     CHECK(offload.let_go() == 2);
     CHECK(connections() == "tls-sw/tls-hw synced/synced, tls-sw/tls-hw synced/synced");
+    rig.finish();
+}
+
+TEST_CASE("Who does not read what a device encrypts keeps nobody waiting", "[ktls]") {
+    const Offload offload(true);
+    RigOptions options;
+    options.net.loopback = true;
+    Rig rig(secured(nginx_large(), {"TLS to TLS, by the device", true, true}), options);
+    Client lazy = rig.connect();
+    const Exchange what = stuck(lazy);
+    Client other = rig.connect();
+    counted(rig, other, every_body());
+    CHECK(flaw(what, lazy.receive(what)).empty());
+    rig.finish();
+}
+
+TEST_CASE("A device that goes down in the middle of a body", "[ktls]") {
+    const Offload offload(true);
+    RigOptions options;
+    options.net.loopback = true;
+    Rig rig(secured(nginx_large(), {"TLS to TLS, by the device", true, true}), options);
+    Client client = rig.connect();
+    const Figures before = libra_module::figures();
+    const Exchange what = stuck(client);
+    const std::uint64_t reused = (libra_module::figures() - before).tx_reused;
+    rig.net.proxy().ip("link set lo down\nlink set lo up\n");
+    CHECK(offload.let_go() == 2);
+    CHECK(flaw(what, client.receive(what)).empty());
+    const Figures change = libra_module::figures() - before;
+    INFO(change.describe());
+    CHECK(change.tx_reused > reused + body);
     rig.finish();
 }
 
