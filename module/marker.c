@@ -304,7 +304,8 @@ static bool marker_cut(const u8 *p, const u8 *end)
 
 /*
  * Around samples that may be a marker's. Bytes that are all like them, which a
- * peer may send, must not cost much more than others: no look at less than a word.
+ * peer may send, must not cost much more than others: no look at less than a word but
+ * where a byte is a marker's second one, which he does not know.
  */
 static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *marker,
 			     enum libra_found *found)
