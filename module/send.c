@@ -129,14 +129,28 @@ int libra_send_bytes(struct libra_sock *ls, const u8 *bytes, u32 len, int flags)
 	return ret;
 }
 
-void libra_send_push(struct libra_sock *ls)
+static void send_splice_eof(struct libra_sock *ls)
 {
 	struct socket *sock = ls->sk->sk_socket;
 
-	if (!libra_send_to_tcp(ls))
-		libra_tls_push(ls);
-	else if (sock && libra_sock_over(ls)->lower_ops->splice_eof)
+	if (sock && libra_sock_over(ls)->lower_ops->splice_eof)
 		libra_sock_over(ls)->lower_ops->splice_eof(sock);
+}
+
+void libra_send_push(struct libra_sock *ls)
+{
+	if (libra_send_to_tcp(ls))
+		send_splice_eof(ls);
+	else
+		libra_tls_push(ls);
+}
+
+void libra_send_push_first(struct libra_sock *ls)
+{
+	if (libra_sock_over(ls)->tx == LIBRA_LOWER_TLS_HW)
+		send_splice_eof(ls);
+	else
+		libra_send_push(ls);
 }
 
 /* As TCP does it: the next ACK wakes who waits for room, and where none is due we do */

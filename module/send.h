@@ -74,5 +74,11 @@ void libra_send_starved(struct sock *sk);
 int libra_send_unasked(struct libra_sock *ls, int (*flush)(struct libra_sock *ls, int flags));
 /* Lets go what MSG_MORE kept back for a part that does not come; locks the socket */
 void libra_send_push(struct libra_sock *ls);
+/*
+ * The same before a write waits for room: what a device's record still lacks goes first,
+ * and that waits, for tls does not allow anybody else to while a part of one is left, see
+ * tls_device_write_space(). Without tx.lock.
+ */
+void libra_send_push_first(struct libra_sock *ls);
 
 #endif /* _LIBRA_SEND_H */

@@ -333,7 +333,7 @@ static int tx_framed(struct libra_tx_call *call, long *timeo, size_t *done)
 				libra_send_starved(ls->sk);
 			break;
 		}
-		libra_send_push(ls);
+		libra_send_push_first(ls);
 		ret = libra_send_wait(ls->sk, timeo, starved || *done == before);
 		if (ret)
 			break;
