@@ -182,6 +182,7 @@ TEST_CASE("A proxy killed with payload retained leaves nothing", "[badluck]") {
                 read_body(client.wire(), {Framing::length, 4 * mega}, Pattern{0});
             CHECK_FALSE(rest.complete);
         }
-        rig.finish();
+        // what the killed proxy had begun to send may end inside a token
+        rig.finish(Resets::unfinished);
     }
 }
