@@ -1,196 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 // [doors] What a socket is used for once it has elided: every answer, every byte at the far end and
 // every entry of the error queue is that of the same calls on plain TCP.
-#include <linux/sockios.h>
+#include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-
-#include <functional>
-#include <future>
-
-#include <arpa/inet.h>
 
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
 #include "rig.hpp"
-#include "toy.hpp"
+#include "scene.hpp"
 
 using namespace guest;
 
 namespace {
 
-constexpr std::uint16_t port = 7000;
-constexpr std::uint16_t other_port = 7001;
+constexpr std::uint16_t port = Scene::port;
+constexpr std::uint16_t other_port = Scene::other_port;
 
 std::string body(std::size_t offset, std::size_t size) {
-    std::string bytes(size, '\0');
-    Pattern{78}.fill(offset, std::as_writable_bytes(std::span(bytes)));
-    return bytes;
+    return Scene::body(offset, size);
 }
 
 std::string request(std::size_t length) {
-    return fmt::format("POST /sink HTTP/1.1\r\nHost: libra.test\r\nContent-Length: {}\r\n\r\n",
-                       length);
-}
-
-/// A toy and a connection to it, on plain TCP or attached.
-class Scene {
-public:
-    explicit Scene(bool attached, const NetOptions& options = {})
-        : net(options)
-        , toy_(net.proxy(), {"calls", std::to_string(port)})
-        , attached_(attached) {
-        if (attached) {
-            attachment_ = Attachment(toy_.pid(), "", {});
-        }
-    }
-
-    /// A connection whose process is armed, so that from here on payload is elided.
-    Wire& arm() { return arm(Wire(connect_to(net.client(), net.proxy_address(), port))); }
-    Wire& arm(Wire connected) {
-        wire_.emplace(std::move(connected));
-        CHECK(toy_.ask("accept") == "accepted");
-        send(request(20'000) + body(0, 20'000));
-        toy_.ask("recv 100000");
-        return *wire_;
-    }
-
-    /// All of it is in the toy's receive queue afterwards.
-    void send(const std::string& bytes) { send(*wire_, bytes); }
-    static void send(Wire& wire, const std::string& bytes) {
-        wire.write(bytes);
-        eventually([&] {
-            int left = 1;
-            ::ioctl(wire.fd(), SIOCOUTQ, &left);
-            return left == 0;
-        });
-    }
-
-    void ask(const std::vector<std::string>& calls) {
-        for (const std::string& call : calls) {
-            said.push_back(call + " -> " + toy_.ask(call));
-        }
-    }
-
-    /// Until the toy's socket knows that its connection was reset; nothing is read.
-    void wait_for_reset() {
-        const auto hung_up = fmt::format("1 {:x}", POLLIN | POLLERR | POLLHUP | POLLRDHUP);
-        CHECK(eventually([&] { return toy_.ask("poll") == hung_up; }));
-    }
-
-    /// What arrives at the far end.
-    void hear(Wire& wire, std::size_t size) {
-        std::string all(size, '\0');
-        for (std::size_t at = 0; at < size;) {
-            const std::size_t got = wire.read(std::as_writable_bytes(std::span(all).subspan(at)));
-            if (got == 0) {
-                all.resize(at);
-                break;
-            }
-            at += got;
-        }
-        heard.push_back(std::move(all));
-    }
-
-    /// What arrives while the toy acts: its calls need not fit into the buffers on the way.
-    void hear_while(Wire& wire, std::size_t size, const std::vector<std::string>& calls) {
-        auto heard_all = std::async(std::launch::async, [&] { hear(wire, size); });
-        ask(calls);
-        heard_all.get();
-    }
-
-    /// Counted since the last look: nothing without Libra.
-    Figures change() {
-        const Figures now = libra_module::figures();
-        const Figures since = now - before_;
-        before_ = now;
-        return since;
-    }
-
-    /// From here on nothing is elided on this connection.
-    void expect_copied(Wire& wire) {
-        change();
-        send(wire, request(60'000) + body(0, 60'000));
-        ask({"peek 100000", "recv 100000"});
-        CHECK(change().rx_elided == 0);
-    }
-    void expect_elided() {
-        if (attached_) {
-            CHECK(change().rx_elided > 0);
-        }
-    }
-    void expect_reused(bool reused) {
-        if (attached_) {
-            const Figures since = change();
-            INFO(since.describe());
-            CHECK((since.tx_reused > 0) == reused);
-            CHECK(since.tx_reused == since.rx_elided);
-            CHECK(since.all_resets() == 0);
-        }
-    }
-    /// Since the last look, and that the far end could not tell.
-    void expect_gathered() {
-        if (attached_) {
-            Figures since = change();
-            INFO(since.describe());
-            CHECK(since.counters["gathered"] > 0);
-            CHECK(since.all_resets() == 0);
-        }
-    }
-    void expect_counted(const char* reason) {
-        if (attached_) {
-            const Figures since = change();
-            INFO(since.describe());
-            CHECK(since.fallbacks.contains(reason));
-            CHECK(since.fallbacks.at(reason) > 0);
-            CHECK(since.all_resets() == 0);
-        }
-    }
-    void expect_reset(const char* reason) {
-        if (attached_) {
-            const Figures since = change();
-            INFO(since.describe());
-            CHECK(since.resets.contains(reason));
-            CHECK(since.resets.at(reason) > 0);
-        }
-    }
-
-    void finish() {
-        wire_.reset();
-        toy_.stop();
-        attachment_.detach();
-    }
-
-    Net net;
-    std::vector<std::string> said;
-    std::vector<std::string> heard;
-
-private:
-    Toy toy_;
-    bool attached_;
-    Attachment attachment_;
-    std::optional<Wire> wire_;
-    Figures before_ = libra_module::figures();
-};
-
-void same_as_plain(const std::function<void(Scene&)>& play, const NetOptions& options = {}) {
-    std::vector<std::string> said;
-    std::vector<std::string> heard;
-    for (const bool attached : {false, true}) {
-        Scene scene(attached, options);
-        play(scene);
-        scene.finish();
-        if (attached) {
-            CHECK(scene.said == said);
-            CHECK((scene.heard == heard));
-        }
-        said = scene.said;
-        heard = scene.heard;
-    }
-    check_nothing_left();
+    return Scene::request(length);
 }
 
 } // namespace
@@ -303,7 +137,7 @@ TEST_CASE("A part of a body that waits for the next one leaves without it", "[do
         scene.hear(wire, 42 + 20'000);
         scene.ask({"slice 20000 1000", "slice 21000 19000"});
         scene.hear(wire, 20'000);
-        scene.expect_gathered();
+        scene.expect_more("gathered");
         scene.ask({"slice 40000 20000"});
         scene.hear(wire, 20'000);
     });
@@ -318,7 +152,7 @@ TEST_CASE("A part of a body that waits for the next one leaves before the end", 
             scene.ask({"recv 100000"});
             scene.change();
             scene.hear_while(wire, 42 + 60'000, {"answer 60000 20000", end});
-            scene.expect_gathered();
+            scene.expect_more("gathered");
         });
     }
 }
@@ -361,7 +195,7 @@ TEST_CASE("SIOCOUTQ counts what waits, as plain TCP counts what is not acknowled
                   sent);
         }
         if (attached) {
-            scene.expect_gathered();
+            scene.expect_more("gathered");
         }
         scene.finish();
     }

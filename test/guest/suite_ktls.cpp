@@ -483,6 +483,31 @@ TEST_CASE("Who does not read what a device encrypts keeps nobody waiting", "[ktl
     rig.finish();
 }
 
+// tls warns when somebody else waits for room while a record of its device is left in part.
+TEST_CASE("A write that waits for room behind a device goes on when there is some", "[ktls]") {
+    constexpr std::size_t hundredth = 200'000;
+    const Offload offload(true);
+    NetOptions loopback;
+    loopback.loopback = true;
+    {
+        OwnKeys one(loopback);
+        REQUIRE(own_ktls(one.wires[0].get()));
+        CHECK(one.toy.ask("key12 0") == "0");
+        CHECK(connections() == "tls-sw/tls-hw synced/synced");
+        const std::string asked = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        write_all(one.wires[0].get(), asked);
+        CHECK(one.toy.ask("waitall " + std::to_string(asked.size())) ==
+              std::to_string(asked.size()));
+        CHECK(one.toy.ask(fmt::format("send-blocked {}", hundredth)) == "waits");
+        const std::string due =
+            fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 100 * hundredth) +
+            std::string(100 * hundredth, 'x');
+        CHECK((read_all(one.wires[0].get(), due.size()) == due));
+        CHECK(one.toy.ask("sent?") == "all");
+    }
+    check_nothing_left();
+}
+
 TEST_CASE("A device that goes down in the middle of a body", "[ktls]") {
     const Offload offload(true);
     RigOptions options;
