@@ -24,6 +24,8 @@
 
 /* Around samples that may be a marker's, or near an end, each byte is looked at */
 #define MARKER_NEAR		(3 * LIBRA_MARKER_LEN)
+/* What is copied out of an iterator to be looked at: at each one's end is work of its own */
+#define MARKER_PIECE		512
 
 bool libra_ever_elided __read_mostly;
 
@@ -302,13 +304,34 @@ static bool marker_cut(const u8 *p, const u8 *end)
 	       libra_marker_prefix(p, end - p);
 }
 
+/* What body[0] says of the id, see libra_marker */
+#define MARKER_ID_MASK		cpu_to_le64(0xff00f00000000000ULL)
+
+/*
+ * Does a marker stand here, and when @like is one, is it of the same payload? Memory that
+ * has held many placeholders is full of others.
+ */
+static __always_inline bool marker_stands(const u8 *p, const struct libra_marker *like,
+					  struct libra_marker *marker)
+{
+	const struct libra_marker *at = (const void *)p;
+
+	if (likely(get_unaligned(&at->magic) != marker_magic))
+		return false;
+	if (like && (((get_unaligned(&at->body[0]) ^ like->body[0]) & MARKER_ID_MASK) ||
+		     get_unaligned(&at->body[1]) != like->body[1]))
+		return false;
+	memcpy(marker, p, sizeof(*marker));
+	return libra_marker_authentic(marker);
+}
+
 /*
  * Around samples that may be a marker's. Bytes that are all like them, which a
  * peer may send, must not cost much more than others: no look at less than a word but
  * where a byte is a marker's second one, which he does not know.
  */
-static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *marker,
-			     enum libra_found *found)
+static const u8 *marker_near(const u8 *p, const u8 *end, const struct libra_marker *like,
+			     struct libra_marker *marker, enum libra_found *found)
 {
 	const u8 *near = end - p > MARKER_NEAR ? p + MARKER_NEAR : end;
 	const u8 *whole = end - p < LIBRA_MARKER_LEN ? p : min(near, end - LIBRA_MARKER_LEN + 1);
@@ -316,8 +339,7 @@ static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *ma
 	/* most text has none at all */
 	p = libra_find_byte(p, near, MARKER_BYTE);
 	while ((p = marker_candidate(p, whole)) < whole) {
-		memcpy(marker, p, sizeof(*marker));
-		if (unlikely(marker->magic == marker_magic) && libra_marker_authentic(marker)) {
+		if (unlikely(marker_stands(p, like, marker))) {
 			*found = LIBRA_FOUND_MARKER;
 			return p;
 		}
@@ -332,18 +354,24 @@ static const u8 *marker_near(const u8 *p, const u8 *end, struct libra_marker *ma
 	return p;
 }
 
-enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
-				     struct libra_marker *marker)
+static enum libra_found marker_search(const u8 *bytes, u32 len, const struct libra_marker *like,
+				      u32 *at, struct libra_marker *marker)
 {
 	enum libra_found found = LIBRA_FOUND_NONE;
 	const u8 *end = bytes + len, *p = bytes;
 
 	while (p < end && found == LIBRA_FOUND_NONE) {
 		p += libra_samples_pass(libra_samples_run(p, end, MARKER_BYTE));
-		p = marker_near(p, end, marker, &found);
+		p = marker_near(p, end, like, marker, &found);
 	}
 	*at = p - bytes;
 	return found;
+}
+
+enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
+				     struct libra_marker *marker)
+{
+	return marker_search(bytes, len, NULL, at, marker);
 }
 
 /*
@@ -382,11 +410,11 @@ static size_t marker_pass_iter(const struct iov_iter *iter, size_t len)
 	return libra_samples_pass(run);
 }
 
-enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
-					  size_t len, size_t *at,
-					  struct libra_marker *marker)
+static enum libra_found marker_search_iter(const struct iov_iter *iter, size_t len,
+					   const struct libra_marker *like, size_t *at,
+					   struct libra_marker *marker)
 {
-	u8 buf[LIBRA_MARKER_LEN - 1 + MARKER_NEAR];
+	u8 buf[MARKER_PIECE];
 	struct iov_iter it = *iter;
 	enum libra_found found = LIBRA_FOUND_NONE;
 	size_t base = 0, passed;
@@ -405,7 +433,7 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 			return LIBRA_FOUND_FAULT;
 		}
 		len -= n;
-		found = libra_marker_search(buf, kept + n, &where, marker);
+		found = marker_search(buf, kept + n, like, &where, marker);
 		if (found == LIBRA_FOUND_MARKER)
 			break;
 		/* a cut one, and only that, is looked at again with what follows */
@@ -416,6 +444,22 @@ enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 	}
 	*at = base + where;
 	return found;
+}
+
+enum libra_found libra_marker_search_iter(const struct iov_iter *iter, size_t len, size_t *at,
+					  struct libra_marker *marker)
+{
+	return marker_search_iter(iter, len, NULL, at, marker);
+}
+
+enum libra_found libra_marker_search_iter_of(const struct iov_iter *iter, size_t len, u64 id,
+					     size_t *at, struct libra_marker *marker)
+{
+	struct libra_marker like;
+
+	/* whatever it is authenticated with */
+	libra_marker_make(&like, id, 0, 0);
+	return marker_search_iter(iter, len, &like, at, marker);
 }
 
 enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,

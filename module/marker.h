@@ -92,6 +92,9 @@ enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
 enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
 					  size_t len, size_t *at,
 					  struct libra_marker *marker);
+/* The same for markers of the payload @id alone, as if there were no others */
+enum libra_found libra_marker_search_iter_of(const struct iov_iter *iter, size_t len, u64 id,
+					     size_t *at, struct libra_marker *marker);
 /*
  * A marker of which the first @have of @len bytes are a part, and the rest of it
  * stands somewhere behind, up to @end: framing lies between. LIBRA_FOUND_CUT: too

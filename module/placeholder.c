@@ -222,10 +222,10 @@ static int placeholder_check_tail(const struct libra_payload *payload, u32 offse
 	iov_iter_advance(&it, from);
 	if (placeholder_stands(payload, offset + from, len - from, &it))
 		return 0;
-	while (libra_marker_search_iter(&it, to - from, &at, &marker) == LIBRA_FOUND_MARKER) {
+	while (libra_marker_search_iter_of(&it, to - from, payload->id, &at, &marker) ==
+	       LIBRA_FOUND_MARKER) {
 		from += at;
-		if (libra_marker_id(&marker) == payload->id &&
-		    (from < len || offset + from < libra_marker_offset(&marker)))
+		if (from < len || offset + from < libra_marker_offset(&marker))
 			return -EILSEQ;
 		from += LIBRA_MARKER_LEN;
 		iov_iter_advance(&it, at + LIBRA_MARKER_LEN);
