@@ -5,6 +5,7 @@
 
 #include "ahead.h"
 #include "marker.h"
+#include "search.h"
 #include "tx_call.h"
 
 /* How far: a marker interval, framed in small chunks */

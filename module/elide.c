@@ -15,6 +15,7 @@
 #include "policy.h"
 #include "retain.h"
 #include "rx_call.h"
+#include "search.h"
 #include "sock.h"
 #include "stats.h"
 #include "trace.h"

@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "overlay.h"
 #include "place.h"
+#include "search.h"
 #include "send.h"
 #include "sock.h"
 

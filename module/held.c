@@ -13,6 +13,7 @@
 #include "cursor.h"
 #include "held.h"
 #include "payload.h"
+#include "search.h"
 #include "send.h"
 #include "sock.h"
 

@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "marker.h"
+#include "search.h"
 
 struct libra_sock;
 

@@ -13,9 +13,13 @@
 
 #include <linux/bits.h>
 #include <linux/types.h>
-#include <linux/uio.h>
 
 #define LIBRA_MARKER_LEN	32
+/*
+ * One that UTF-8 text never has. It stands before each byte of what a marker
+ * says, and is none of those of the magic.
+ */
+#define LIBRA_MARKER_BYTE	0xf5
 /* Bytes of a cut marker that identify it beyond doubt */
 #define LIBRA_MARKER_SURE	4
 /* Framing inside a marker: a chunk's end and the next one's size line */
@@ -37,25 +41,10 @@ u64 libra_marker_id(const struct libra_marker *marker);
 u32 libra_marker_offset(const struct libra_marker *marker);
 bool libra_marker_equal(const struct libra_marker *one, const struct libra_marker *other);
 
-/* What a search met first */
-enum libra_found {
-	LIBRA_FOUND_NONE,
-	LIBRA_FOUND_MARKER,	/* whole and authentic */
-	LIBRA_FOUND_CUT,	/* bytes at the end that may begin a marker */
-	LIBRA_FOUND_FAULT,	/* the memory could not be read */
-};
-
-/*
- * The last bytes of a stream that was searched piece by piece, as far as they may
- * begin a marker, which then lies across pieces.
- */
-struct libra_tail {
-	u8 len;
-	u8 bytes[LIBRA_MARKER_LEN - 1];
-};
-
 /* True once any placeholder was made: until then there is nothing to search */
 extern bool libra_ever_elided;
+/* What each begins with, for who looks for one */
+extern __le64 libra_marker_magic;
 
 void libra_marker_init(void);
 /* What the markers of a payload are authenticated with; never leaves the module */
@@ -80,32 +69,5 @@ bool libra_marker_likely(const struct libra_marker *marker);
 bool libra_marker_authentic(const struct libra_marker *marker);
 /* How many of @len bytes agree with the beginning of any marker */
 u32 libra_marker_prefix(const u8 *bytes, u32 len);
-
-/*
- * Searches @len bytes. With LIBRA_FOUND_MARKER and LIBRA_FOUND_CUT @at says
- * where it begins, with LIBRA_FOUND_FAULT how many bytes were searched before;
- * otherwise @at is @len.
- */
-enum libra_found libra_marker_search(const u8 *bytes, u32 len, u32 *at,
-				     struct libra_marker *marker);
-/* The same over the next @len bytes of @iter, which is not advanced */
-enum libra_found libra_marker_search_iter(const struct iov_iter *iter,
-					  size_t len, size_t *at,
-					  struct libra_marker *marker);
-/* The same for markers of the payload @id alone, as if there were no others */
-enum libra_found libra_marker_search_iter_of(const struct iov_iter *iter, size_t len, u64 id,
-					     size_t *at, struct libra_marker *marker);
-/*
- * A marker of which the first @have of @len bytes are a part, and the rest of it
- * stands somewhere behind, up to @end: framing lies between. LIBRA_FOUND_CUT: too
- * few bytes follow to tell.
- */
-enum libra_found libra_marker_across(const u8 *bytes, u32 have, u32 len,
-				     struct libra_marker *marker, u32 *end);
-/* True when @bytes, after what came before, complete an authentic marker */
-bool libra_tail_search(struct libra_tail *tail, const u8 *bytes, u32 len);
-/* The same over the next @len bytes of @iter, which is not advanced */
-bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter,
-			    size_t len);
 
 #endif /* _LIBRA_MARKER_H */

@@ -11,6 +11,7 @@
 #include "metadata.h"
 #include "payload.h"
 #include "run.h"
+#include "search.h"
 #include "send.h"
 #include "sock.h"
 #include "stats.h"

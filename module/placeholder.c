@@ -11,6 +11,7 @@
 #include "payload.h"
 #include "place.h"
 #include "placeholder.h"
+#include "search.h"
 
 static bool placeholder_put(const struct libra_marker *marker,
 			    const struct iov_iter *place, u32 offset)

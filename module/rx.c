@@ -22,6 +22,7 @@
 #include "rx.h"
 #include "rx_call.h"
 #include "rx_tls.h"
+#include "search.h"
 #include "sock.h"
 #include "stats.h"
 #include "verify.h"

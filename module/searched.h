@@ -6,7 +6,7 @@
 #ifndef _LIBRA_SEARCHED_H
 #define _LIBRA_SEARCHED_H
 
-#include "marker.h"
+#include "search.h"
 
 void libra_searched_init(void);
 

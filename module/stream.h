@@ -6,8 +6,8 @@
 #include <linux/minmax.h>
 #include <linux/types.h>
 
-#include "marker.h"
 #include "parser.h"
+#include "search.h"
 #include "uapi/libra.h"
 
 struct libra_exchanges;

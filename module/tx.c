@@ -28,6 +28,7 @@
 #include "payload.h"
 #include "place.h"
 #include "reuse.h"
+#include "search.h"
 #include "searched.h"
 #include "send.h"
 #include "sock.h"
