@@ -95,6 +95,25 @@ TEST_CASE("What is left of a placeholder does not leave on the next connection",
     check_nothing_left();
 }
 
+TEST_CASE("A body that is copied with something left out before its end does not leave", "[doors]") {
+    Scene scene(true);
+    Wire& wire = scene.arm();
+    // Memory that has held other placeholders, too.
+    for (std::size_t before = 30'000; before < 60'000; before += 3'100) {
+        scene.send(request(before) + body(0, before));
+        scene.ask({"recv 100000"});
+    }
+    scene.send(request(60'000) + body(0, 60'000));
+    scene.change();
+    // behind the last marker but the one at the end
+    scene.ask({"recv 100000", "answer-without 57500 100"});
+    CHECK(scene.said.back().find("-> Connection reset by peer") != std::string::npos);
+    scene.expect_reset("mismatch");
+    CHECK_THROWS_AS(scene.hear(wire, 60'000), Cut);
+    scene.finish();
+    check_nothing_left();
+}
+
 TEST_CASE("A write that waits does not go on in the next connection", "[doors]") {
     same_as_plain([](Scene& scene) {
         const Fd listener = listen_on(scene.net.origin(), other_port);

@@ -160,6 +160,9 @@ public:
         if (name == "keys-at-once") {
             return keys_at_once();
         }
+        if (name == "answer-without") {
+            return answer_without(size, std::stoul(more));
+        }
         if (name == "slice") {
             return slice(size, std::stoul(more));
         }
@@ -244,6 +247,17 @@ private:
         message.msg_iov = parts.data();
         message.msg_iovlen = parts.size();
         return result(::sendmsg(fd_, &message, flags | MSG_NOSIGNAL));
+    }
+
+    /// The body of 60'000 bytes that was read last, copied, but for so many from an offset on.
+    std::string answer_without(std::size_t offset, std::size_t size) const {
+        constexpr std::size_t length = 60'000;
+        const std::string_view seen(buffer_.data(), 4096);
+        const std::string_view body(buffer_.data() + seen.find("\r\n\r\n") + 4, length);
+        const std::string bytes = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}{}",
+                                              length, body.substr(0, offset),
+                                              body.substr(offset + size));
+        return result(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     }
 
     /// kTLS, as if so many records had been read before; none was written.
