@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
+#include "compat/compat.h"
 #include "domain.h"
 #include "look.h"
 #include "payload.h"
@@ -463,7 +464,7 @@ int libra_domain_for_each(u32 after,
 
 int __init libra_domain_init(void)
 {
-	domain_wq = alloc_workqueue("libra_domain", 0, 0);
+	domain_wq = alloc_workqueue("libra_domain", LIBRA_WQ_PERCPU, 0);
 	return domain_wq ? 0 : -ENOMEM;
 }
 

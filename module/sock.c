@@ -21,6 +21,7 @@
 #include <net/tcp.h>
 
 #include "classes.h"
+#include "compat/compat.h"
 #include "domain.h"
 #include "gather.h"
 #include "payload.h"
@@ -437,7 +438,7 @@ int __init libra_sock_init(void)
 	sock_cache = KMEM_CACHE(libra_sock, 0);
 	if (!sock_cache)
 		return -ENOMEM;
-	sock_wq = alloc_workqueue("libra_sock", 0, 0);
+	sock_wq = alloc_workqueue("libra_sock", LIBRA_WQ_PERCPU, 0);
 	if (!sock_wq) {
 		kmem_cache_destroy(sock_cache);
 		return -ENOMEM;

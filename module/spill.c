@@ -24,6 +24,7 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "compat/compat.h"
 #include "domain.h"
 #include "payload.h"
 #include "spill.h"
@@ -47,7 +48,7 @@ static struct file *spill_write(const struct libra_payload *payload)
 	loff_t at = 0;
 	ssize_t ret;
 
-	file = shmem_file_setup("libra", payload->len, VM_NORESERVE);
+	file = shmem_file_setup("libra", payload->len, LIBRA_SHMEM_NORESERVE);
 	if (IS_ERR(file))
 		return file;
 	/* rather keep the pages than have somebody killed for the copy */

@@ -40,4 +40,18 @@
 #define libra_msg_zerocopy_alloc(sk, size)	msg_zerocopy_realloc(sk, size, NULL)
 #endif
 
+/* What shmem_file_setup() is told became a type of its own */
+#ifdef LIBRA_HAVE_SHMEM_VMA_FLAGS
+#define LIBRA_SHMEM_NORESERVE	mk_vma_flags(VMA_NORESERVE_BIT)
+#else
+#define LIBRA_SHMEM_NORESERVE	VM_NORESERVE
+#endif
+
+/* Workqueues must say where they work; before they were of each processor without saying so */
+#ifdef LIBRA_HAVE_WQ_PERCPU
+#define LIBRA_WQ_PERCPU		WQ_PERCPU
+#else
+#define LIBRA_WQ_PERCPU		0
+#endif
+
 #endif /* _LIBRA_COMPAT_H */
