@@ -6,8 +6,11 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 
 #include "fd.hpp"
 #include "proxy.hpp"
@@ -25,17 +28,67 @@ int ask_for_tls(int fd) {
     return ::setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof("tls"));
 }
 
-int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records) {
+namespace {
+
+constexpr unsigned char handshake = 22;
+constexpr std::array<unsigned char, 5> key_update{24, 0, 0, 1, 0};
+
+int set_key(int fd, int direction, std::uint16_t version, std::uint64_t records, char key) {
     tls12_crypto_info_aes_gcm_128 keys{};
     keys.info.version = version;
     keys.info.cipher_type = TLS_CIPHER_AES_GCM_128;
-    std::memset(keys.key, 'k', sizeof(keys.key));
+    std::memset(keys.key, key, sizeof(keys.key));
     std::memset(keys.iv, 'i', sizeof(keys.iv));
     std::memset(keys.salt, 's', sizeof(keys.salt));
     for (std::size_t i = sizeof(keys.rec_seq); i-- != 0; records >>= 8U) {
         keys.rec_seq[i] = static_cast<unsigned char>(records);
     }
     return ::setsockopt(fd, SOL_TLS, direction, &keys, sizeof(keys));
+}
+
+} // namespace
+
+int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records) {
+    return set_key(fd, direction, version, records, 'k');
+}
+
+int renew_tx(int fd) {
+    auto bytes = key_update;
+    iovec part{bytes.data(), bytes.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* type = CMSG_FIRSTHDR(&message);
+    type->cmsg_level = SOL_TLS;
+    type->cmsg_type = TLS_SET_RECORD_TYPE;
+    type->cmsg_len = CMSG_LEN(1);
+    *CMSG_DATA(type) = handshake;
+    if (check(::sendmsg(fd, &message, MSG_NOSIGNAL), "a KeyUpdate") != key_update.size()) {
+        throw std::runtime_error("not all of a KeyUpdate was sent");
+    }
+    return set_key(fd, TLS_TX, TLS_1_3_VERSION, 0, 'n');
+}
+
+int renew_rx(int fd) {
+    std::array<unsigned char, 64> bytes{};
+    iovec part{bytes.data(), bytes.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto got = check(::recvmsg(fd, &message, 0), "a KeyUpdate");
+    const cmsghdr* type = CMSG_FIRSTHDR(&message);
+    if (type == nullptr || type->cmsg_type != TLS_GET_RECORD_TYPE ||
+        *CMSG_DATA(type) != handshake || got != key_update.size() ||
+        !std::equal(key_update.begin(), key_update.end(), bytes.begin())) {
+        throw std::runtime_error("no KeyUpdate");
+    }
+    return set_key(fd, TLS_RX, TLS_1_3_VERSION, 0, 'n');
 }
 
 bool own_ktls(int fd) {

@@ -15,6 +15,12 @@ bool own_ktls(int fd);
 int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records);
 int ask_for_tls(int fd);
 
+/// Renews the keys of TLS 1.3 as RFC 8446 has it: a KeyUpdate, and behind it the next keys.
+/// What setsockopt() returns: 0, or EBUSY from a kernel that keeps to the first ones (before
+/// 6.14). Throws std::runtime_error where the KeyUpdate is not sent, or something else comes.
+int renew_tx(int fd);
+int renew_rx(int fd);
+
 /// The same where LIBRA_TEST_KTLS=1 says so.
 bool own_ktls_if_told(int fd);
 

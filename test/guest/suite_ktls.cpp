@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 // [ktls] nginx with OpenSSL that hands encryption to the kernel, below Libra: on the side of its
 // clients, of its upstream, or on both.
+#include <linux/tls.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <span>
 #include <stdexcept>
@@ -355,6 +358,45 @@ TEST_CASE("A stream of which records passed before the keys were set is not fram
             CHECK(connections() == fmt::format("tls-sw/tls-sw {}", seen));
             one.next();
         }
+    }
+    check_nothing_left();
+}
+
+TEST_CASE("Keys of TLS 1.3 are renewed between bodies", "[ktls]") {
+    {
+        OwnKeys one;
+        const int wire = one.wires[0].get();
+        check(ask_for_tls(wire), "tls");
+        check(own_key(wire, TLS_TX, TLS_1_3_VERSION, 0), "TLS_TX");
+        check(own_key(wire, TLS_RX, TLS_1_3_VERSION, 0), "TLS_RX");
+        CHECK(one.toy.ask("key13 0") == "0");
+        // Kernels before 6.14 keep to the first keys, on both ends.
+        const bool renews = slurp("/proc/net/tls_stat").find("TlsTxRekeyOk") != std::string::npos;
+        const std::string told = renews ? "0" : std::strerror(EBUSY);
+        const auto renewed = [](int result) {
+            return result == 0 ? std::string("0") : std::string(std::strerror(errno));
+        };
+        for (int round = 0; round < 4; ++round) {
+            INFO("round " << round);
+            const Figures before = libra_module::figures();
+            const Exchange what = post(60'000);
+            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", what.body);
+            write_all(wire, sent);
+            CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
+                  std::to_string(sent.size()));
+            const std::string due = with_body("HTTP/1.1 200 OK\r\n", what.body);
+            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
+            CHECK((read_all(wire, due.size()) == due));
+            const Figures change = libra_module::figures() - before;
+            INFO(change.describe());
+            CHECK(change.rx_elided > 50'000);
+            CHECK(change.tx_reused == change.rx_elided);
+            CHECK(renewed(renew_tx(wire)) == told);
+            CHECK(one.toy.ask("renew-rx") == told);
+            CHECK(one.toy.ask("renew-tx") == told);
+            CHECK(renewed(renew_rx(wire)) == told);
+        }
+        CHECK(connections() == "tls-sw/tls-sw synced/synced");
     }
     check_nothing_left();
 }

@@ -151,6 +151,12 @@ public:
         if (name == "key12" || name == "key13") {
             return keys(name == "key12" ? TLS_1_2_VERSION : TLS_1_3_VERSION, size);
         }
+        if (name == "renew-tx") {
+            return result(renew_tx(fd_));
+        }
+        if (name == "renew-rx") {
+            return result(renew_rx(fd_));
+        }
         if (name == "record") {
             return record(static_cast<unsigned char>(size), std::stoul(more));
         }
