@@ -65,7 +65,8 @@ newest_kernel() {
 }
 
 # A kernel is told by a version ("6.12") or by a kernel build tree. resolve_kernel sets
-#   kernel_release, kernel_image, kernel_modules (a directory that holds RELEASE/), kernel_headers, kernel_debug
+#   kernel_release, kernel_image, kernel_modules (a directory that holds RELEASE/), kernel_headers, kernel_debug,
+#   kernel_root (in which modules for it are built, of scripts/newest-kernel; empty: here)
 # for the scripts that source this file.
 resolve_kernel() {
 	local want=$1
@@ -76,6 +77,7 @@ resolve_kernel() {
 		kernel_image=$want/arch/x86/boot/bzImage
 		kernel_modules=$want/modules/lib/modules
 		kernel_headers=$want
+		kernel_root=
 		kernel_debug=1
 	else
 		kernel_release=$(newest_kernel "$want")
@@ -83,6 +85,11 @@ resolve_kernel() {
 		kernel_image=$cache/kernels/$kernel_release/vmlinuz
 		kernel_modules=$cache/kernels/$kernel_release/modules
 		kernel_headers=/usr/src/linux-headers-$kernel_release
+		kernel_root=
+		if [[ -L $cache/kernels/$kernel_release/build-root ]]; then
+			kernel_root=$(readlink -f "$cache/kernels/$kernel_release/build-root")
+			kernel_headers=$kernel_root$kernel_headers
+		fi
 		kernel_debug=0
 	fi
 	mkdir -p "$kernel_modules"
@@ -94,6 +101,11 @@ debian_sources() {
 	codename=$(os_codename)
 	apt-get indextargets --format '$(SITE) $(CODENAME) $(COMPONENT) $(ORIGIN)' 'Created-By: Packages' |
 		sed -nE "s/^([^ ]+ $codename(-[a-z]+)? [^ ]+) Debian( Backports)?\$/\\1/p" | sort -u
+}
+
+# archive_options: a machine may reach its archive only with settings of its own: a proxy, dates not checked.
+archive_options() {
+	apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' || true
 }
 
 # --- the guest's root directories: made once by mmdebstrap, shared read-only by all guests.
@@ -164,10 +176,9 @@ make_root() {
 		options+=('--customize-hook=chroot "$1" ldconfig')
 	fi
 	include=$(root_packages "$name" | sed "s|^libbpf1\$|libbpf1=$(pkg_version libbpf1)|" | paste -sd,)
-	# A machine may reach its archive only with settings of its own: a proxy, dates not checked.
 	while IFS= read -r option; do
 		options+=("--aptopt=$option")
-	done < <(apt-config dump | grep -E '^Acquire::(Check-|https?::|Retries)' || true)
+	done < <(archive_options)
 	mmdebstrap --mode=root --variant=essential --include="$include" "${options[@]}" \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
