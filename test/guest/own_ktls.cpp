@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <stdexcept>
 
 #include "fd.hpp"
@@ -33,6 +34,23 @@ namespace {
 constexpr unsigned char handshake = 22;
 constexpr std::array<unsigned char, 5> key_update{24, 0, 0, 1, 0};
 
+/// A record and its type, for sendmsg() and recvmsg().
+struct Record {
+    explicit Record(std::span<unsigned char> bytes)
+        : part{bytes.data(), bytes.size()} {
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+    }
+    Record(const Record&) = delete;
+    Record& operator=(const Record&) = delete;
+
+    iovec part;
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control{};
+    msghdr message{};
+};
+
 int set_key(int fd, int direction, std::uint16_t version, std::uint64_t records, char key) {
     tls12_crypto_info_aes_gcm_128 keys{};
     keys.info.version = version;
@@ -54,19 +72,13 @@ int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records)
 
 int renew_tx(int fd) {
     auto bytes = key_update;
-    iovec part{bytes.data(), bytes.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* type = CMSG_FIRSTHDR(&message);
+    Record record(bytes);
+    cmsghdr* type = CMSG_FIRSTHDR(&record.message);
     type->cmsg_level = SOL_TLS;
     type->cmsg_type = TLS_SET_RECORD_TYPE;
     type->cmsg_len = CMSG_LEN(1);
     *CMSG_DATA(type) = handshake;
-    if (check(::sendmsg(fd, &message, MSG_NOSIGNAL), "a KeyUpdate") != key_update.size()) {
+    if (check(::sendmsg(fd, &record.message, MSG_NOSIGNAL), "a KeyUpdate") != key_update.size()) {
         throw std::runtime_error("not all of a KeyUpdate was sent");
     }
     return set_key(fd, TLS_TX, TLS_1_3_VERSION, 0, 'n');
@@ -74,15 +86,9 @@ int renew_tx(int fd) {
 
 int renew_rx(int fd) {
     std::array<unsigned char, 64> bytes{};
-    iovec part{bytes.data(), bytes.size()};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(1)> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto got = check(::recvmsg(fd, &message, 0), "a KeyUpdate");
-    const cmsghdr* type = CMSG_FIRSTHDR(&message);
+    Record record(bytes);
+    const auto got = check(::recvmsg(fd, &record.message, 0), "a KeyUpdate");
+    const cmsghdr* type = CMSG_FIRSTHDR(&record.message);
     if (type == nullptr || type->cmsg_type != TLS_GET_RECORD_TYPE ||
         *CMSG_DATA(type) != handshake || got != key_update.size() ||
         !std::equal(key_update.begin(), key_update.end(), bytes.begin())) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// A toy that makes socket calls as it is told, and what it and its peer saw, to be compared with the
-// same on plain TCP.
+// A toy that makes socket calls as it is told, and what it and its peer saw, to be compared with
+// the same on plain TCP.
 #pragma once
 
 #include <cstdint>

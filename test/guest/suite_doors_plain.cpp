@@ -95,7 +95,8 @@ TEST_CASE("What is left of a placeholder does not leave on the next connection",
     check_nothing_left();
 }
 
-TEST_CASE("A body that is copied with something left out before its end does not leave", "[doors]") {
+TEST_CASE("A body that is copied with something left out before its end does not leave",
+          "[doors]") {
     Scene scene(true);
     Wire& wire = scene.arm();
     // Memory that has held other placeholders, too.

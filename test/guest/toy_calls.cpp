@@ -260,9 +260,9 @@ private:
         constexpr std::size_t length = 60'000;
         const std::string_view seen(buffer_.data(), 4096);
         const std::string_view body(buffer_.data() + seen.find("\r\n\r\n") + 4, length);
-        const std::string bytes = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}{}",
-                                              length, body.substr(0, offset),
-                                              body.substr(offset + size));
+        const std::string bytes =
+            fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}{}", length,
+                        body.substr(0, offset), body.substr(offset + size));
         return result(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
     }
 
