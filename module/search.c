@@ -77,8 +77,9 @@ static bool marker_cut(const u8 *p, const u8 *end)
 	       libra_marker_prefix(p, end - p);
 }
 
-/* What body[0] says of the id, see libra_marker */
+/* What body[0] says of the id, see libra_marker: twelve bits, behind those of the offset */
 #define MARKER_ID_MASK		cpu_to_le64(0xff00f00000000000ULL)
+static_assert(LIBRA_PAYLOAD_BITS == 20);
 
 /*
  * Does a marker stand here, and when @like is one, is it of the same payload? Memory that
