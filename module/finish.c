@@ -120,7 +120,7 @@ static int finish_push_records(struct libra_sock *ls, int flags)
 static int finish_records(struct libra_sock *ls)
 {
 	/* a detach may come behind a close, in which tls frees all that it has */
-	if (libra_sock_over(ls)->tx != LIBRA_LOWER_TLS_SW || libra_send_broken(ls->sk) ||
+	if (libra_sock_over(ls)->tx != LIBRA_LOWER_TLS_SW || libra_send_broken(ls) ||
 	    test_bit(LIBRA_SOCK_FINISHED, &ls->bits))
 		return 0;
 	return finish_flush(ls, FINISH_RECORDS, finish_push_records);

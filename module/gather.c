@@ -80,7 +80,7 @@ static int gather_flush(struct libra_gather *gather, u32 len, int flags)
 			return ret ?: -EAGAIN;
 		gather_sent(gather, ret);
 		/* what went wrong meanwhile is for the application to learn, and told once */
-		if (ret < len && libra_send_broken(gather->ls->sk))
+		if (ret < len && libra_send_broken(gather->ls))
 			return -EAGAIN;
 	}
 	return 0;
@@ -198,7 +198,7 @@ static bool gather_fits(const struct libra_sock *ls, u32 len)
 	const struct sock *sk = ls->sk;
 
 	return (1 << READ_ONCE(sk->sk_state)) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT) &&
-	       !libra_send_broken(sk) && sk_stream_memory_free(sk) &&
+	       !libra_send_broken(ls) && sk_stream_memory_free(sk) &&
 	       sk_stream_wspace(sk) >= (int)(libra_gather_len(ls) + len);
 }
 

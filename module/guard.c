@@ -222,7 +222,7 @@ static int guard_send_parts(struct libra_sock *ls, struct libra_domain *domain,
 			relieved = done;
 		}
 		/* what is wrong now is for the next call to learn */
-	} while (ret == GUARD_PART && msg_data_left(msg) && !libra_send_broken(ls->sk));
+	} while (ret == GUARD_PART && msg_data_left(msg) && !libra_send_broken(ls));
 	libra_send_end(ls);
 	mutex_unlock(&ls->tx.lock);
 	if (!done || READ_ONCE(ls->reset))

@@ -193,7 +193,7 @@ static enum libra_found marker_search_iter(const struct iov_iter *iter, size_t l
 	struct iov_iter it = *iter;
 	enum libra_found found = LIBRA_FOUND_NONE;
 	size_t base = 0, passed;
-	u32 kept = 0, where = 0, n;
+	u32 kept = 0, where = 0, n, got;
 
 	while (len) {
 		if (!kept) {
@@ -203,13 +203,13 @@ static enum libra_found marker_search_iter(const struct iov_iter *iter, size_t l
 			len -= passed;
 		}
 		n = min_t(size_t, len, sizeof(buf) - kept);
-		if (copy_from_iter(buf + kept, n, &it) != n) {
-			*at = base;
-			return LIBRA_FOUND_FAULT;
-		}
+		got = copy_from_iter(buf + kept, n, &it);
 		len -= n;
-		found = marker_search(buf, kept + n, like, &where, marker);
-		if (found == LIBRA_FOUND_MARKER)
+		found = marker_search(buf, kept + got, like, &where, marker);
+		/* lower sends what can be read, up to its last byte */
+		if (got < n && found != LIBRA_FOUND_MARKER)
+			found = LIBRA_FOUND_FAULT;
+		if (found == LIBRA_FOUND_MARKER || found == LIBRA_FOUND_FAULT)
 			break;
 		/* a cut one, and only that, is looked at again with what follows */
 		kept = kept + n - where;

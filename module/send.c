@@ -153,6 +153,23 @@ void libra_send_push_first(struct libra_sock *ls)
 		libra_send_push(ls);
 }
 
+/* Who came through our calls does not mind what swap.c says to others */
+static bool send_shut(const struct libra_sock *ls)
+{
+	if (likely(!(READ_ONCE(ls->sk->sk_shutdown) & SEND_SHUTDOWN)))
+		return false;
+	smp_rmb();	/* that, and why: see libra_swap_begin() ... */
+	if (test_bit(LIBRA_SOCK_BARRED, &ls->bits))
+		return false;
+	smp_rmb();	/* ... and it may have come to its end in between */
+	return READ_ONCE(ls->sk->sk_shutdown) & SEND_SHUTDOWN;
+}
+
+bool libra_send_broken(const struct libra_sock *ls)
+{
+	return READ_ONCE(ls->sk->sk_err) || send_shut(ls);
+}
+
 /* As TCP does it: the next ACK wakes who waits for room, and where none is due we do */
 void libra_send_starved(struct sock *sk)
 {

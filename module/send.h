@@ -52,10 +52,7 @@ bool libra_send_cork(struct libra_sock *ls);
 void libra_send_uncork(struct libra_sock *ls);
 
 /* Behind bytes that were taken this is for the next call to learn, as on TCP */
-static inline bool libra_send_broken(const struct sock *sk)
-{
-	return READ_ONCE(sk->sk_err) || READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN;
-}
+bool libra_send_broken(const struct libra_sock *ls);
 
 /* Counts @len bytes that went out copied; with tx.lock */
 void libra_send_copied(struct libra_sock *ls, u32 len);

@@ -2,7 +2,7 @@
 /*
  * Locks, outermost first:
  *
- *   rx.lock or tx.lock (mutexes, never both): a direction's stream
+ *   rx.lock or tx.lock (mutexes; both, in this order, only for keys of tls): a direction's stream
  *     the socket's own lock, taken by lower's calls, and around a write's parts
  *       exchanges.lock (stream.c), domain->lock (domain.c), socks_lock
  *

@@ -72,6 +72,7 @@ enum libra_sock_bits {
 	LIBRA_SOCK_CLOSING,	/* by the application */
 	LIBRA_SOCK_RECONNECTED,	/* disconnected by the application */
 	LIBRA_SOCK_FOREIGN,	/* used by more than one process */
+	LIBRA_SOCK_BARRED,	/* to whoever comes past us, see swap.c */
 	LIBRA_SOCK_FINISHED,	/* closed or let go: lower may have freed what it had */
 };
 

@@ -9,25 +9,21 @@
  * what tls put there. The same happens without our doing when a direction gets its
  * keys: tls puts its own calls in place. The socket may be detached meanwhile.
  *
- * What another thread sends or reads in between goes past us. No application does
- * that while it sets up TLS. A stream is not framed where one could have, which the
- * file's other users tell, or where records passed before that we did not see.
+ * What another thread reads in between goes past us, and what it sends must not (swap.c).
+ * No application does either while it sets up TLS. A stream is not framed where one
+ * could have, which the file's other users tell, or where records passed before that we
+ * did not see.
  */
-#include <linux/delay.h>
-#include <linux/fdtable.h>
-#include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/unaligned.h>
 #include <net/tcp.h>
 #include <net/tls.h>
 #include <net/tls_prot.h>
 
-#include "domain.h"
 #include "gather.h"
 #include "overlay.h"
-#include "payload.h"
 #include "send.h"
 #include "sock.h"
+#include "swap.h"
 #include "tls.h"
 #include "ulp.h"
 
@@ -103,42 +99,6 @@ int libra_tls_setsockopt_between(struct libra_sock *ls, int level, int optname,
 	return err;
 }
 
-/* ---- who else is there ---- */
-
-/* Whoever is in a call on the socket has its file, and so has this call where it is shared */
-static bool tls_alone_now(const struct sock *sk)
-{
-	struct file *file = sk->sk_socket->file;
-
-	return file && current->files &&
-	       file_count(file) <= 1 + (atomic_read(&current->files->count) > 1);
-}
-
-/* A call cannot end while the socket is locked; a look at /proc/PID/fd soon does */
-static bool tls_alone(const struct sock *sk)
-{
-	int tries;
-
-	sock_owned_by_me(sk);
-	for (tries = 0; tries < 10; tries++) {
-		if (tls_alone_now(sk))
-			return true;
-		usleep_range(50, 200);
-	}
-	return false;
-}
-
-/* With the socket locked and our calls in front again. @sent: something was, past us */
-static void tls_look_around(struct libra_sock *ls, bool sent)
-{
-	struct libra_domain *domain = READ_ONCE(ls->domain);
-
-	if (!tls_alone(ls->sk) || sent)
-		libra_sock_opaque(ls, LIBRA_REASON_API);
-	if (sent && domain && libra_payload_any_live(domain))
-		libra_sock_kill(ls, LIBRA_RESET_GUARD);
-}
-
 /* ---- the slot ---- */
 
 /* With the socket locked */
@@ -169,24 +129,22 @@ static bool tls_took_slot(struct libra_sock *ls)
 	return true;
 }
 
-static int tls_take_slot(struct libra_sock *ls, char *name, int len)
+static int tls_take_slot(struct libra_sock *ls, struct libra_swap *swap, char *name, int len)
 {
 	const struct libra_overlay *over = libra_sock_over(ls);
 	struct sock *sk = ls->sk;
-	u32 write_seq;
 	int err = 0;
 
 	lock_sock(sk);
 	if (libra_ulp_holds(sk, ls))
 		err = libra_ulp_yielded(sk) ? -EEXIST : libra_ulp_yield(sk, ls);
-	write_seq = READ_ONCE(tcp_sk(sk)->write_seq);
 	release_sock(sk);
 	if (err)
 		return err;
 	err = over->lower->setsockopt(sk, SOL_TCP, TCP_ULP, KERNEL_SOCKPTR(name), len);
 	lock_sock(sk);
 	if (tls_took_slot(ls))
-		tls_look_around(ls, READ_ONCE(tcp_sk(sk)->write_seq) != write_seq);
+		libra_swap_look(ls, swap, true);
 	release_sock(sk);
 	return err;
 }
@@ -207,6 +165,7 @@ static int tls_clear_way(struct libra_sock *ls)
 static int tls_set_ulp(struct libra_sock *ls, sockptr_t optval, unsigned int optlen)
 {
 	char name[TCP_ULP_NAME_MAX];
+	struct libra_swap swap = {};
 	int len, err;
 
 	if (optlen < 1)
@@ -221,8 +180,11 @@ static int tls_set_ulp(struct libra_sock *ls, sockptr_t optval, unsigned int opt
 							      KERNEL_SOCKPTR(name), len + 1);
 	mutex_lock(&ls->tx.lock);
 	err = tls_clear_way(ls);
-	if (!err)
-		err = tls_take_slot(ls, name, len + 1);
+	if (!err) {
+		libra_swap_begin(ls, &swap);
+		err = tls_take_slot(ls, &swap, name, len + 1);
+		libra_swap_end(ls, &swap);
+	}
 	mutex_unlock(&ls->tx.lock);
 	return err;
 }
@@ -241,8 +203,9 @@ static bool tls_from_the_first(const struct tls_context *ctx, const struct ciphe
 	return passed <= (ctx->prot_info.version == TLS_1_2_VERSION ? 1 : 0);
 }
 
-/* tls put its own calls in place, in front of ours; with the socket locked */
-static void tls_keyed(struct libra_sock *ls, struct libra_stream *stream, bool sent)
+/* tls put its own calls in place, in front of ours; with the socket locked. @written: as there */
+static void tls_keyed(struct libra_sock *ls, struct libra_stream *stream,
+		      struct libra_swap *swap, bool written)
 {
 	const struct tls_context *ctx;
 
@@ -255,37 +218,46 @@ static void tls_keyed(struct libra_sock *ls, struct libra_stream *stream, bool s
 		libra_sock_secured(ls, stream);
 	else
 		libra_sock_opaque(ls, LIBRA_REASON_NO_KTLS);
-	tls_look_around(ls, sent);
+	libra_swap_look(ls, swap, written);
+}
+
+static int tls_set_key(struct libra_sock *ls, struct libra_stream *stream, int optname,
+		       sockptr_t optval, unsigned int optlen)
+{
+	const struct libra_overlay *over = libra_sock_over(ls);
+	struct libra_swap swap = {};
+	int err;
+
+	lockdep_assert_held(&ls->tx.lock);
+	libra_swap_begin(ls, &swap);
+	err = over->lower->setsockopt(ls->sk, SOL_TLS, optname, optval, optlen);
+	lock_sock(ls->sk);
+	/* what tls encrypted before may be sent any time, with a key in place of another too */
+	tls_keyed(ls, stream, &swap, over->tx == LIBRA_LOWER_TCP);
+	release_sock(ls->sk);
+	libra_swap_end(ls, &swap);
+	return err;
 }
 
 static int tls_set_tx(struct libra_sock *ls, sockptr_t optval, unsigned int optlen)
 {
-	const struct libra_overlay *over = libra_sock_over(ls);
-	struct tcp_sock *tp = tcp_sk(ls->sk);
-	u32 write_seq;
 	int err;
 
 	mutex_lock(&ls->tx.lock);
-	write_seq = READ_ONCE(tp->write_seq);
-	err = over->lower->setsockopt(ls->sk, SOL_TLS, TLS_TX, optval, optlen);
-	lock_sock(ls->sk);
-	/* a key in place of another: what tls encrypted before may be sent any time */
-	tls_keyed(ls, &ls->tx.stream, over->tx == LIBRA_LOWER_TCP &&
-		  READ_ONCE(tp->write_seq) != write_seq);
-	release_sock(ls->sk);
+	err = tls_set_key(ls, &ls->tx.stream, TLS_TX, optval, optlen);
 	mutex_unlock(&ls->tx.lock);
 	return err;
 }
 
+/* Who writes waits as well: the calls of both directions are exchanged */
 static int tls_set_rx(struct libra_sock *ls, sockptr_t optval, unsigned int optlen)
 {
 	int err;
 
 	mutex_lock(&ls->rx.lock);
-	err = libra_sock_over(ls)->lower->setsockopt(ls->sk, SOL_TLS, TLS_RX, optval, optlen);
-	lock_sock(ls->sk);
-	tls_keyed(ls, &ls->rx.stream, false);
-	release_sock(ls->sk);
+	mutex_lock(&ls->tx.lock);
+	err = tls_set_key(ls, &ls->rx.stream, TLS_RX, optval, optlen);
+	mutex_unlock(&ls->tx.lock);
 	mutex_unlock(&ls->rx.lock);
 	return err;
 }
@@ -295,6 +267,8 @@ int libra_tls_setsockopt(struct libra_sock *ls, int level, int optname,
 {
 	int err;
 
+	/* which payload could be sent past us? */
+	libra_sock_bind(ls);
 	if (level == SOL_TCP)
 		err = tls_set_ulp(ls, optval, optlen);
 	else if (optname == TLS_TX)

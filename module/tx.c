@@ -259,12 +259,11 @@ static int tx_step(struct libra_tx_call *call)
 /* Until all is sent, lower has no room, or framing is lost */
 static int tx_steps(struct libra_tx_call *call, size_t *done)
 {
-	struct sock *sk = call->ls->sk;
 	size_t relieved = *done;
 	int ret;
 
 	while (iov_iter_count(call->from) && libra_stream_synced(call->stream)) {
-		if (*done && libra_send_broken(sk))
+		if (*done && libra_send_broken(call->ls))
 			return -EPIPE;
 		ret = tx_step(call);
 		if (ret < 0)
@@ -302,7 +301,7 @@ static int tx_wait_for_tls(struct libra_sock *ls, long *timeo)
 {
 	struct sock *sk = ls->sk;
 
-	if (libra_send_broken(sk))
+	if (libra_send_broken(ls))
 		return -EPIPE;
 	if (!sk_stream_memory_free(sk))
 		return libra_send_wait(sk, timeo, false);
@@ -431,7 +430,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 		ret = tx_framed(&call, &timeo, done);
 		if (ret || !msg_data_left(msg))
 			return ret;
-		if (*done && libra_send_broken(ls->sk))
+		if (*done && libra_send_broken(ls))
 			return -EPIPE;
 	}
 	ret = libra_guard_settle(ls, &timeo);
