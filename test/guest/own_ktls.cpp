@@ -10,8 +10,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <span>
 #include <stdexcept>
+
+#include <openssl/evp.h>
 
 #include "fd.hpp"
 #include "proxy.hpp"
@@ -95,6 +98,47 @@ int renew_rx(int fd) {
         throw std::runtime_error("no KeyUpdate");
     }
     return set_key(fd, TLS_RX, TLS_1_3_VERSION, 0, 'n');
+}
+
+std::string own_record(std::uint64_t number, std::string_view bytes, std::size_t padding) {
+    constexpr std::size_t tag_size = 16;
+    constexpr unsigned char application_data = 23;
+    std::string inner(bytes);
+    inner += static_cast<char>(application_data);
+    inner.append(padding, '\0');
+
+    std::array<unsigned char, 16> key{};
+    key.fill('k');
+    std::array<unsigned char, 12> nonce{'s', 's', 's', 's', 'i', 'i', 'i', 'i', 'i', 'i', 'i', 'i'};
+    for (std::size_t i = nonce.size(); number != 0; number >>= 8U) {
+        nonce[--i] ^= static_cast<unsigned char>(number);
+    }
+    const std::size_t size = inner.size() + tag_size;
+    const std::array<unsigned char, 5> header{application_data, 3, 3,
+                                              static_cast<unsigned char>(size >> 8U),
+                                              static_cast<unsigned char>(size)};
+
+    const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> cipher(
+        EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+    std::string record(header.size() + size, '\0');
+    std::copy(header.begin(), header.end(), record.begin());
+    auto* out = reinterpret_cast<unsigned char*>(record.data() + header.size());
+    int done = 0;
+    const bool good =
+        cipher &&
+        EVP_EncryptInit_ex(cipher.get(), EVP_aes_128_gcm(), nullptr, key.data(), nonce.data()) ==
+            1 &&
+        EVP_EncryptUpdate(cipher.get(), nullptr, &done, header.data(), int{header.size()}) == 1 &&
+        EVP_EncryptUpdate(cipher.get(), out, &done,
+                          reinterpret_cast<const unsigned char*>(inner.data()),
+                          static_cast<int>(inner.size())) == 1 &&
+        EVP_EncryptFinal_ex(cipher.get(), out + inner.size(), &done) == 1 &&
+        EVP_CIPHER_CTX_ctrl(cipher.get(), EVP_CTRL_GCM_GET_TAG, int{tag_size},
+                            out + inner.size()) == 1;
+    if (!good) {
+        throw std::runtime_error("a record could not be encrypted");
+    }
+    return record;
 }
 
 bool own_ktls(int fd) {

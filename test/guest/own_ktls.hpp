@@ -3,7 +3,10 @@
 // in the kernel's own tests.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 namespace guest {
 
@@ -21,7 +24,11 @@ int ask_for_tls(int fd);
 int renew_tx(int fd);
 int renew_rx(int fd);
 
-/// The same where LIBRA_TEST_KTLS=1 says so.
+/// A record of TLS 1.3 with own_key()'s key, as the sender's own library encrypts it: `number` of
+/// them went before it, and so many zeros are behind what is in it (RFC 8446, 5.4).
+std::string own_record(std::uint64_t number, std::string_view bytes, std::size_t padding);
+
+/// own_ktls() where LIBRA_TEST_KTLS=1 says so.
 bool own_ktls_if_told(int fd);
 
 } // namespace guest

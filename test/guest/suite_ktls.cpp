@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -128,6 +129,13 @@ std::string read_all(int fd, std::size_t size) {
     return bytes;
 }
 
+/// Does anything come on this connection before it ends?
+bool hears(int fd) {
+    char byte = 0;
+    const ssize_t got = ::recv(fd, &byte, 1, 0);
+    return got > 0 || (got < 0 && errno != ECONNRESET);
+}
+
 /// A toy with connections whose keys it sets itself.
 struct OwnKeys {
     explicit OwnKeys(const NetOptions& options = {})
@@ -138,10 +146,13 @@ struct OwnKeys {
         wires.emplace_back(connect_to(net.client(), net.proxy_address(), toy_port));
         CHECK(toy.ask("accept") == "accepted");
     }
-    void next() {
+    /// The toy closes its connection and has another one; returns the far end of the old one.
+    Fd next() {
         wires.emplace_back(connect_to(net.client(), net.proxy_address(), toy_port));
         CHECK(toy.ask("next") == "accepted");
+        Fd old = std::move(wires.front());
         wires.erase(wires.begin());
+        return old;
     }
 
     Net net;
@@ -401,6 +412,44 @@ TEST_CASE("Keys of TLS 1.3 are renewed between bodies", "[ktls]") {
     check_nothing_left();
 }
 
+TEST_CASE("Records of TLS 1.3 may be padded, and empty", "[ktls]") {
+    {
+        OwnKeys one;
+        const int wire = one.wires[0].get();
+        check(ask_for_tls(wire), "tls");
+        check(own_key(wire, TLS_RX, TLS_1_3_VERSION, 0), "TLS_RX");
+        CHECK(one.toy.ask("key13 0") == "0");
+        std::uint64_t records = 0;
+        for (const bool empties : {false, true}) {
+            // The last one fills a record whatever is in it.
+            for (const std::size_t padding : {0, 1, 255, 12'384}) {
+                INFO(padding << " bytes of padding, empty records: " << empties);
+                const Figures before = libra_module::figures();
+                const std::string sent =
+                    with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+                for (std::size_t at = 0; at < sent.size(); at += 4000) {
+                    write_all(wire, own_record(records++, sent.substr(at, 4000), padding));
+                    if (empties) {
+                        write_all(wire, own_record(records++, "", padding));
+                    }
+                }
+                CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
+                      std::to_string(sent.size()));
+                const std::string due = with_body("HTTP/1.1 200 OK\r\n", post(60'000).body);
+                CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
+                CHECK((read_all(wire, due.size()) == due));
+                const Figures change = libra_module::figures() - before;
+                INFO(change.describe());
+                CHECK(change.rx_elided > 50'000);
+                CHECK(change.tx_reused == change.rx_elided);
+                CHECK(change.all_resets() == 0);
+            }
+        }
+        CHECK(connections() == "tls-sw/tls-sw synced/synced");
+    }
+    check_nothing_left();
+}
+
 TEST_CASE("What is spliced from kTLS is exact, and what comes behind it is copied", "[ktls]") {
     {
         OwnKeys one;
@@ -437,6 +486,36 @@ TEST_CASE("Keys that several threads set at once leave nothing behind", "[ktls]"
         }
     }
     check_nothing_left();
+}
+
+TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[ktls]") {
+    constexpr int rounds = 250;
+    for (const std::string what : {"asking", "tx", "rx"}) {
+        {
+            OwnKeys one;
+            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+            int leaked = 0;
+            for (int i = 0; i < rounds; ++i) {
+                const Figures before = libra_module::figures();
+                write_all(one.wires[0].get(), sent);
+                REQUIRE(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
+                        std::to_string(sent.size()));
+                REQUIRE((libra_module::figures() - before).rx_elided > 50'000);
+                one.next();
+                const int wire = one.wires[0].get();
+                if (what == "tx") {
+                    check(ask_for_tls(wire), "tls");
+                    check(own_key(wire, TLS_RX, TLS_1_2_VERSION, 0), "TLS_RX");
+                }
+                one.toy.ask(fmt::format("send-while {} {}", what, i % 50 * 4));
+                leaked += hears(one.next().get()) ? 1 : 0;
+                REQUIRE(eventually([] { return libra_module::gates() == 0; }));
+            }
+            INFO(what);
+            CHECK(leaked == 0);
+        }
+        check_nothing_left();
+    }
 }
 
 TEST_CASE("Attach and detach while kTLS is set up", "[ktls]") {
@@ -548,6 +627,43 @@ TEST_CASE("A write that waits for room behind a device goes on when there is som
         CHECK(one.toy.ask("sent?") == "all");
     }
     check_nothing_left();
+}
+
+TEST_CASE("All that a write took leaves, whether or not another one comes", "[ktls]") {
+    NetOptions loopback;
+    loopback.loopback = true;
+    for (const bool by_device : {false, true}) {
+        INFO("by a device: " << by_device);
+        std::optional<Offload> offload;
+        if (by_device) {
+            offload.emplace(true);
+        }
+        {
+            OwnKeys one(loopback);
+            const int wire = one.wires[0].get();
+            REQUIRE(own_ktls(wire));
+            CHECK(one.toy.ask("key12 0") == "0");
+            CHECK(connections() ==
+                  (by_device ? "tls-sw/tls-hw synced/synced" : "tls-sw/tls-sw synced/synced"));
+            // What is copied is searched from here on, and leaves in parts of Libra's.
+            for (int i = 0; i < 2; ++i) {
+                const std::string sent =
+                    with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+                write_all(wire, sent);
+                CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
+                      std::to_string(sent.size()));
+            }
+            const std::string first = with_body("HTTP/1.1 200 OK\r\n", post(60'000).body);
+            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(first.size()));
+            CHECK((read_all(wire, first.size()) == first));
+            const std::size_t took = std::stoul(one.toy.ask("send-some 100000"));
+            // all that can be read
+            CHECK(took == 100'000);
+            tame(wire);
+            CHECK(read_all(wire, took).size() == took);
+        }
+        check_nothing_left();
+    }
 }
 
 TEST_CASE("A device that goes down in the middle of a body", "[ktls]") {

@@ -14,12 +14,14 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <iostream>
 #include <latch>
@@ -166,6 +168,9 @@ public:
         if (name == "keys-at-once") {
             return keys_at_once();
         }
+        if (name == "send-while") {
+            return send_while(argument, std::chrono::microseconds(std::stoul(more)));
+        }
         if (name == "answer-without") {
             return answer_without(size, std::stoul(more));
         }
@@ -174,6 +179,9 @@ public:
         }
         if (name == "send-blocked") {
             return send_blocked(size);
+        }
+        if (name == "send-some") {
+            return send_some(size);
         }
         if (name == "sent?") {
             sender_.join();
@@ -308,11 +316,53 @@ private:
         return "done";
     }
 
+    /// The body of 60'000 bytes that was read last, while another thread asks for TLS or sets keys:
+    /// what was sent.
+    std::string send_while(const std::string& what, std::chrono::microseconds later) const {
+        if (what != "asking") {
+            ask_for_tls(fd_);
+        }
+        std::latch start(2);
+        const std::jthread other([&] {
+            start.arrive_and_wait();
+            if (what == "asking") {
+                ask_for_tls(fd_);
+            } else {
+                own_key(fd_, what == "tx" ? TLS_TX : TLS_RX, TLS_1_2_VERSION, 0);
+            }
+        });
+        start.arrive_and_wait();
+        const auto until = std::chrono::steady_clock::now() + later;
+        while (std::chrono::steady_clock::now() < until) {
+        }
+        return slice(0, 60'000);
+    }
+
     /// So many bytes of the body that was read last, from an offset on.
     std::string slice(std::size_t offset, std::size_t size) const {
         const std::string_view seen(buffer_.data(), 4096);
         const char* body = buffer_.data() + seen.find("\r\n\r\n") + 4;
         return result(::send(fd_, body + offset, size, MSG_NOSIGNAL));
+    }
+
+    /// An answer of which so many bytes can be read, and no more.
+    std::string send_some(std::size_t size) const {
+        constexpr std::size_t page = 4096;
+        const std::size_t readable = (size + page - 1) / page * page;
+        void* const memory = ::mmap(nullptr, readable + page, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED) {
+            return result(-1);
+        }
+        char* const end = static_cast<char*>(memory) + readable;
+        check(::mprotect(end, page, PROT_NONE), "mprotect");
+        const std::string head =
+            fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", 2 * size);
+        std::memset(memory, 'x', readable);
+        std::memcpy(end - size, head.data(), head.size());
+        const std::string sent = result(::send(fd_, end - size, size + page, MSG_NOSIGNAL));
+        ::munmap(memory, readable + page);
+        return sent;
     }
 
     /// A thread that sends an answer of so many bytes and more, until it waits for room.
