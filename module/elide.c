@@ -37,7 +37,7 @@ static u32 elide_share(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	const struct libra_sock *ls = call->ls;
 	u32 share, least = min_t(u32, SHARE_MIN, READ_ONCE(ls->policy->threshold));
 
-	if (!ls->rx.elides || !call->elide || !libra_sock_may_elide(ls))
+	if (!ls->rx.stream.elides || !call->elide || !libra_sock_may_elide(ls))
 		return 0;
 	/* pages that the kernel writes to: nobody can tell where they are mapped */
 	if (!iter_is_ubuf(call->to) && !iter_is_iovec(call->to)) {
@@ -135,7 +135,7 @@ static void elide_publish(struct libra_rx_call *call, struct libra_payload *payl
 		return;
 	}
 	payload->followed = call->available && libra_stream_in_payload(stream);
-	libra_placeholder_mark_steps(payload, &call->place, &call->ls->rx.buffers_there);
+	libra_placeholder_mark_steps(payload, &call->place, &call->ls->buffers_there);
 	iov_iter_advance(call->to, payload->len);
 	stream->tail.len = 0;
 	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);

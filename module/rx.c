@@ -92,7 +92,7 @@ static int rx_copy_payload(struct libra_rx_call *call, struct sk_buff *skb,
 	n = rx_copy(call, skb, offset, len);
 	libra_stream_payload(stream, n);
 	libra_verify_received(call->ls, skb, offset, n);
-	if (call->ls->rx.elides && READ_ONCE(call->ls->policy->mode) == LIBRA_MODE_OBSERVE)
+	if (call->stream->elides && READ_ONCE(call->ls->policy->mode) == LIBRA_MODE_OBSERVE)
 		libra_count_add(LIBRA_STAT_RX_ELIDABLE, n);
 	return n;
 }
@@ -162,7 +162,7 @@ static int rx_metadata(struct libra_rx_call *call, struct sk_buff *skb, u32 offs
 	rx_copied(call, n);
 	if (verdict == LIBRA_FRAME && n == meta) {
 		libra_stream_commit(call->ls, stream, &run.frame);
-		call->ls->rx.elides = rx_worth(call->ls) && libra_verify_allows(call->ls);
+		call->stream->elides = rx_worth(call->ls) && libra_verify_allows(call->ls);
 		return n;
 	}
 	libra_stream_passed(stream, n);

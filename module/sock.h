@@ -23,7 +23,6 @@ struct libra_gather;
 struct libra_overlay;
 struct libra_payload;
 struct libra_policy;
-struct tcp_ulp_ops;
 
 /* Few clients ask more before they are answered */
 #define LIBRA_EXCHANGE_FEW	4
@@ -39,15 +38,15 @@ struct libra_exchanges {
 	u8 first;
 	u8 count;
 	u8 room;		/* LIBRA_EXCHANGE_FEW, or LIBRA_EXCHANGE_MAX */
-	struct libra_exchange few[LIBRA_EXCHANGE_FEW];
-	struct libra_exchange *ring;	/* few, or one that was allocated */
+	union {
+		struct libra_exchange few[LIBRA_EXCHANGE_FEW];
+		struct libra_exchange *ring;	/* when there is more room */
+	};
 };
 
 struct libra_rx {
 	struct mutex lock;	/* one read at a time; never held while waiting */
 	struct libra_stream stream;
-	bool elides;		/* this frame is worth it */
-	bool buffers_there;	/* the pages of the last buffer were present */
 };
 
 struct libra_tx {
@@ -81,6 +80,7 @@ struct libra_sock {
 	refcount_t ref;			/* the attachment, calls in flight, timers */
 	u8 reset;			/* enum libra_reset: sticky */
 	bool listener;
+	bool buffers_there;		/* pages of the buffer that was read into last; rx.lock */
 	unsigned long bits;		/* enum libra_sock_bits */
 	struct libra_overlay *overlay;	/* another one when tls comes in below, see tls.c */
 	struct libra_policy *policy;
@@ -91,8 +91,7 @@ struct libra_sock {
 		struct rcu_head rcu;
 		struct llist_node freed;
 	};
-	struct rhash_head over_tls;	/* of ulp.c ... */
-	const struct tcp_ulp_ops *tls_ulp;	/* ... and whose slot it is there */
+	struct rhash_head over_tls;	/* of ulp.c */
 	u64 order;			/* position in that list, for dumps */
 	struct libra_exchanges exchanges;
 	struct libra_rx rx;

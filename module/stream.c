@@ -17,10 +17,12 @@
  * rest belongs to whoever holds the direction's mutex.
  */
 #include <linux/percpu.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "classes.h"
 #include "domain.h"
+#include "frame.h"
 #include "policy.h"
 #include "run.h"
 #include "sock.h"
@@ -88,13 +90,18 @@ static u8 *stream_get_head(void)
 	       kmem_cache_alloc(stream_heads, GFP_KERNEL);
 }
 
+static u32 stream_head_room(const struct libra_stream *stream)
+{
+	return stream->head_kb * SZ_1K;
+}
+
 static void stream_put_head(struct libra_stream *stream)
 {
 	u8 *other;
 
 	if (!stream->head)
 		return;
-	if (stream->head_room > LIBRA_HEAD_MIN) {
+	if (stream_head_room(stream) > LIBRA_HEAD_MIN) {
 		kfree(stream->head);
 		return;
 	}
@@ -108,26 +115,25 @@ void libra_stream_free(struct libra_stream *stream)
 	stream_put_head(stream);
 	stream->head = NULL;
 	stream->head_len = 0;
-	stream->head_room = 0;
+	stream->head_kb = 0;
 }
 
 /* A larger one, with what has passed */
 static bool stream_grow_head(struct libra_stream *stream, u32 room)
 {
+	u8 kb = DIV_ROUND_UP(room, SZ_1K);
 	u8 *head;
 
-	if (room <= LIBRA_HEAD_MIN) {
-		room = LIBRA_HEAD_MIN;
+	if (room <= LIBRA_HEAD_MIN)
 		head = stream_get_head();
-	} else {
-		head = kmalloc(room + LIBRA_WINDOW_PAD, GFP_KERNEL);
-	}
+	else
+		head = kmalloc(kb * SZ_1K + LIBRA_WINDOW_PAD, GFP_KERNEL);
 	if (!head)
 		return false;
 	memcpy(head, stream->head, stream->head_len);
 	stream_put_head(stream);
 	stream->head = head;
-	stream->head_room = room;
+	stream->head_kb = kb;
 	return true;
 }
 
@@ -137,12 +143,22 @@ u8 *libra_stream_look(struct libra_stream *stream, u32 len)
 
 	if (need > LIBRA_HEAD_MAX)
 		return NULL;
-	if (need > stream->head_room && !stream_grow_head(stream, need))
+	if (need > stream_head_room(stream) && !stream_grow_head(stream, need))
 		return NULL;
 	return stream->head + stream->head_len;
 }
 
 /* ---- requests and their answers ---- */
+
+/* The one that is @nr places behind the oldest; with exchanges->lock */
+static struct libra_exchange *exchanges_at(struct libra_exchanges *exchanges, u8 nr)
+{
+	struct libra_exchange *ring = exchanges->room == LIBRA_EXCHANGE_FEW ? exchanges->few :
+									       exchanges->ring;
+
+	lockdep_assert_held(&exchanges->lock);
+	return &ring[(exchanges->first + nr) % exchanges->room];
+}
 
 static u8 exchange_oldest(struct libra_exchanges *exchanges)
 {
@@ -150,7 +166,7 @@ static u8 exchange_oldest(struct libra_exchanges *exchanges)
 
 	spin_lock(&exchanges->lock);
 	if (exchanges->count)
-		tag = exchanges->ring[exchanges->first].tag;
+		tag = exchanges_at(exchanges, 0)->tag;
 	spin_unlock(&exchanges->lock);
 	return tag;
 }
@@ -159,12 +175,11 @@ void libra_exchanges_init(struct libra_exchanges *exchanges)
 {
 	spin_lock_init(&exchanges->lock);
 	exchanges->room = LIBRA_EXCHANGE_FEW;
-	exchanges->ring = exchanges->few;
 }
 
 void libra_exchanges_free(struct libra_exchanges *exchanges)
 {
-	if (exchanges->ring != exchanges->few)
+	if (exchanges->room != LIBRA_EXCHANGE_FEW)
 		kfree(exchanges->ring);
 }
 
@@ -183,7 +198,7 @@ static bool exchange_make_room(struct libra_exchanges *exchanges)
 		return false;
 	spin_lock(&exchanges->lock);
 	for (i = 0; i < exchanges->count; i++)
-		ring[i] = exchanges->ring[(exchanges->first + i) % exchanges->room];
+		ring[i] = *exchanges_at(exchanges, i);
 	exchanges->first = 0;
 	exchanges->room = LIBRA_EXCHANGE_MAX;
 	exchanges->ring = ring;
@@ -198,7 +213,7 @@ static bool exchange_open(struct libra_exchanges *exchanges, u8 tag, u8 request)
 	if (!exchange_make_room(exchanges))
 		return false;
 	spin_lock(&exchanges->lock);
-	exchange = &exchanges->ring[(exchanges->first + exchanges->count) % exchanges->room];
+	exchange = exchanges_at(exchanges, exchanges->count);
 	exchange->tag = tag;
 	exchange->request = request;
 	exchanges->count++;
@@ -213,7 +228,7 @@ static u8 exchange_answer(struct libra_exchanges *exchanges)
 
 	spin_lock(&exchanges->lock);
 	if (exchanges->count) {
-		request = exchanges->ring[exchanges->first].request;
+		request = exchanges_at(exchanges, 0)->request;
 		exchanges->first = (exchanges->first + 1) % exchanges->room;
 		exchanges->count--;
 	}
@@ -326,6 +341,7 @@ void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 	memcpy(stream->words, frame->state, sizeof(stream->words));
 	stream->begun = true;
 	stream->opened = LIBRA_EXCHANGE_NONE;
+	static_assert(LIBRA_FRAME_KNOWN <= U8_MAX);
 	stream->flags = frame->flags;
 	stream->payload_left = frame->payload_len;
 	/* idle connections are many, and the next head may be long in coming */

@@ -33,17 +33,18 @@ struct libra_stream {
 	u8 side;		/* enum libra_side */
 	bool begun;		/* a frame was accepted */
 	u8 opened;		/* tag of the request whose head is passing */
-	u32 version;		/* state version that @words have */
 	/* the frame under way, once its metadata has passed */
-	u32 flags;		/* enum libra_frame_flags */
+	u8 flags;		/* enum libra_frame_flags */
+	bool elides;		/* it is worth it, where it is read */
+	u8 head_kb;		/* what @head has room for, in KB */
 	u64 payload_left;	/* what has not passed yet */
+	u32 version;		/* state version that @words have */
 	/*
 	 * Metadata of the next frame: head[0, head_len) has passed, what is
 	 * behind it is being looked at. NULL between frames.
 	 */
-	u8 *head;
 	u32 head_len;
-	u32 head_room;
+	u8 *head;
 	u64 words[LIBRA_STATE_WORDS];
 	struct libra_tail tail;	/* of the bytes that were copied */
 	struct libra_verify *verify;	/* NULL where nothing is verified */

@@ -23,6 +23,8 @@
 static struct tcp_ulp_ops libra_ulp;
 
 static struct tcp_ulp_ops libra_over_tls;
+/* tls's own, the same for as long as one socket is covered: that one keeps tls.ko */
+static const struct tcp_ulp_ops *tls_genuine;
 
 /*
  * Contexts whose slot tls has, by their sock. One comes in before the slot is given
@@ -104,7 +106,7 @@ void libra_ulp_cover(struct sock *sk, struct libra_sock *ls)
 	sock_owned_by_me(sk);
 	if (icsk->icsk_ulp_ops == &libra_over_tls)
 		return;
-	ls->tls_ulp = icsk->icsk_ulp_ops;
+	WRITE_ONCE(tls_genuine, icsk->icsk_ulp_ops);
 	/* pairs with the calls below: whoever gets there finds the genuine ones */
 	smp_store_release(&icsk->icsk_ulp_ops, &libra_over_tls);
 }
@@ -197,7 +199,7 @@ static void ulp_remove_over_tls(struct sock *sk)
 	if (!ls)
 		return;
 	if (icsk->icsk_ulp_ops == &libra_over_tls)
-		WRITE_ONCE(icsk->icsk_ulp_ops, ls->tls_ulp);
+		WRITE_ONCE(icsk->icsk_ulp_ops, tls_genuine);
 	ulp_uncover(sk, ls);
 	module_put(THIS_MODULE);
 }
@@ -303,61 +305,37 @@ static size_t ulp_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
 static void over_tls_release(struct sock *sk)
 {
 	struct libra_sock *ls = rhashtable_lookup_fast(&over_tls, &sk, over_tls_params);
-	const struct tcp_ulp_ops *tls;
+	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
 
 	if (WARN_ON_ONCE(!ls))
 		return;
-	tls = ls->tls_ulp;
 	if (tls->release)
 		tls->release(sk);
 	ulp_uncover(sk, ls);
 	module_put(tls->owner);
 }
 
-/* tls's own; with the socket locked, or under RCU */
-static const struct tcp_ulp_ops *over_tls_genuine(const struct sock *sk)
-{
-	const struct libra_sock *ls = rhashtable_lookup(&over_tls, &sk, over_tls_params);
-
-	return ls ? ls->tls_ulp : NULL;
-}
-
 static void over_tls_update(struct sock *sk, struct proto *prot,
 			    void (*write_space)(struct sock *sk))
 {
-	const struct tcp_ulp_ops *tls;
+	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
 
-	rcu_read_lock();
-	tls = over_tls_genuine(sk);
-	if (tls && tls->update)
+	if (tls->update)
 		tls->update(sk, prot, write_space);
-	rcu_read_unlock();
 }
 
 static int over_tls_get_info(struct sock *sk, struct sk_buff *skb LIBRA_ULP_INFO_PARAM)
 {
-	const struct tcp_ulp_ops *tls;
-	int err = 0;
+	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
 
-	rcu_read_lock();
-	tls = over_tls_genuine(sk);
-	if (tls && tls->get_info)
-		err = tls->get_info(sk, skb LIBRA_ULP_INFO_ARG);
-	rcu_read_unlock();
-	return err;
+	return tls->get_info ? tls->get_info(sk, skb LIBRA_ULP_INFO_ARG) : 0;
 }
 
 static size_t over_tls_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
 {
-	const struct tcp_ulp_ops *tls;
-	size_t size = 0;
+	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
 
-	rcu_read_lock();
-	tls = over_tls_genuine(sk);
-	if (tls && tls->get_info_size)
-		size = tls->get_info_size(sk LIBRA_ULP_INFO_ARG);
-	rcu_read_unlock();
-	return size;
+	return tls->get_info_size ? tls->get_info_size(sk LIBRA_ULP_INFO_ARG) : 0;
 }
 
 /* Never registered: tls is, under that name */
