@@ -317,11 +317,11 @@ bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter
 			return false;
 	}
 	found = libra_marker_search_iter(&all, len, &at, &marker);
-	if (found == LIBRA_FOUND_CUT) {
-		near = len - at;
+	if (found == LIBRA_FOUND_CUT || found == LIBRA_FOUND_FAULT) {
+		/* ... or up to where memory cannot be read, if a cut one is before that */
 		iov_iter_advance(&all, at);
-		if (copy_from_iter(bytes, near, &all) != near)
-			found = LIBRA_FOUND_FAULT;
+		near = copy_from_iter(bytes, min(len - at, sizeof(bytes)), &all);
+		found = near ? LIBRA_FOUND_CUT : LIBRA_FOUND_NONE;
 	}
 	tail_keep(tail, found, bytes, near);
 	return found == LIBRA_FOUND_MARKER;

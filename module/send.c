@@ -158,7 +158,7 @@ static bool send_shut(const struct libra_sock *ls)
 {
 	if (likely(!(READ_ONCE(ls->sk->sk_shutdown) & SEND_SHUTDOWN)))
 		return false;
-	smp_rmb();	/* that, and why: see libra_swap_begin() ... */
+	smp_rmb();	/* that, and why: see libra_swap_begin_tcp() ... */
 	if (test_bit(LIBRA_SOCK_BARRED, &ls->bits))
 		return false;
 	smp_rmb();	/* ... and it may have come to its end in between */

@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * While tls comes in below (tls.c) the socket's calls are others' for an instant: TCP's or
- * tls's own. A thread that looks for them then goes on in what it found, once the
- * socket's lock is its, however long that takes. So as long as one may be there, TCP is
- * told that nothing is sent any more: it says so to them, while whoever came through
- * our calls waits for tx.lock, or knows better (libra_send_broken()).
+ * tls's own. A thread that looks for them then, a stranger here, goes on in what it found once
+ * it gets a lock there, however long that takes. As long as there may be one it is kept out:
  *
- * A process whose threads have no socket in common with others' files, and each that never
- * got a placeholder, is spared all that.
+ *   TCP is told that nothing is sent any more, and says so to strangers. Whoever came through
+ *   our calls waits for tx.lock, or knows better (libra_send_broken()).
+ *
+ *   In tls, which would take the bytes and send them when TCP lets it, tx_lock is ours.
+ *
+ * In the end nearly always nobody else has the file. Otherwise a grace period with the lock
+ * held for which strangers wait says where they are: asleep in its queue, or gone. Those
+ * of TCP are let in, to be refused, until there are none; with one of tls the connection ends.
+ *
+ * Who has the file is all that is known of others. A ring's registered file, and one
+ * that a third thread closes meanwhile, count for one less.
  */
 #include <linux/delay.h>
 #include <linux/fdtable.h>
@@ -15,22 +22,23 @@
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
 #include <net/tcp.h>
+#include <net/tls.h>
 
 #include "domain.h"
 #include "payload.h"
-#include "policy.h"
 #include "sock.h"
 #include "swap.h"
+#include "tls.h"
 
 /* For those in a call to end it; a look at /proc/PID/fd soon does */
 #define SWAP_TRIES	10
-/* For those who waited for the socket to hear it; each takes some microseconds */
-#define SWAP_DRAINS	1000
 
 static void swap_pause(void)
 {
 	usleep_range(50, 200);
 }
+
+/* ---- who else is there ---- */
 
 static bool swap_table_shared(void)
 {
@@ -65,18 +73,12 @@ static bool swap_private(const struct sock *sk)
 	return swap_alone_now(sk) && !swap_table_shared();
 }
 
-static bool swap_any_live(const struct libra_sock *ls)
+/* May somebody have a placeholder to send, or soon? */
+static bool swap_matters(const struct libra_sock *ls)
 {
 	struct libra_domain *domain = READ_ONCE(ls->domain);
 
-	return domain && libra_payload_any_live(domain);
-}
-
-/* May somebody have a placeholder to send? Where all is copied none is made any more */
-static bool swap_matters(const struct libra_sock *ls)
-{
-	return READ_ONCE(ls->policy->elided) &&
-	       (READ_ONCE(ls->tx.stream.state) != LIBRA_STREAM_OPAQUE || swap_any_live(ls));
+	return READ_ONCE(libra_ever_elided) || (domain && READ_ONCE(domain->armed));
 }
 
 static bool swap_sends(const struct sock *sk)
@@ -84,21 +86,54 @@ static bool swap_sends(const struct sock *sk)
 	return (1 << sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
 }
 
-void libra_swap_begin(struct libra_sock *ls, struct libra_swap *swap)
+/* ---- before ---- */
+
+static bool swap_needed(struct libra_sock *ls, struct libra_swap *swap)
+{
+	lockdep_assert_held(&ls->tx.lock);
+	swap->write_seq = READ_ONCE(tcp_sk(ls->sk)->write_seq);
+	return swap_matters(ls) && !swap_private(ls->sk);
+}
+
+void libra_swap_begin_tcp(struct libra_sock *ls, struct libra_swap *swap)
 {
 	struct sock *sk = ls->sk;
 
-	lockdep_assert_held(&ls->tx.lock);
-	lock_sock(sk);
-	swap->write_seq = READ_ONCE(tcp_sk(sk)->write_seq);
-	swap->barred = swap_matters(ls) && !swap_private(sk) && swap_sends(sk) &&
-		       !(sk->sk_shutdown & SEND_SHUTDOWN);
-	if (swap->barred) {
-		set_bit(LIBRA_SOCK_BARRED, &ls->bits);
-		smp_wmb();	/* libra_send_broken() sees the one with the other */
-		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+	sock_owned_by_me(sk);
+	if (!swap_needed(ls, swap) || !swap_sends(sk) || sk->sk_shutdown & SEND_SHUTDOWN)
+		return;
+	swap->barred = true;
+	set_bit(LIBRA_SOCK_BARRED, &ls->bits);
+	smp_wmb();	/* libra_send_broken() sees the one with the other */
+	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+}
+
+/* A write that waits for room, of a stream that is not framed, may have it for long */
+void libra_swap_begin_tls(struct libra_sock *ls, struct libra_swap *swap)
+{
+	struct tls_context *ctx;
+	int tries;
+
+	/* keys that come before tls are refused */
+	if (!swap_needed(ls, swap) || !libra_tls_present(ls->sk))
+		return;
+	ctx = tls_get_ctx(ls->sk);
+	for (tries = 0; tries < SWAP_TRIES && !swap->locked; tries++) {
+		if (mutex_trylock(&ctx->tx_lock))
+			swap->locked = ctx;
+		else
+			swap_pause();
 	}
-	release_sock(sk);
+	swap->open = !swap->locked;
+}
+
+/* ---- behind ---- */
+
+static bool swap_any_live(const struct libra_sock *ls)
+{
+	struct libra_domain *domain = READ_ONCE(ls->domain);
+
+	return domain && libra_payload_any_live(domain);
 }
 
 void libra_swap_look(struct libra_sock *ls, struct libra_swap *swap, bool written)
@@ -112,27 +147,67 @@ void libra_swap_look(struct libra_sock *ls, struct libra_swap *swap, bool writte
 		libra_sock_kill(ls, LIBRA_RESET_GUARD);
 }
 
+/* Where is everybody who found others' calls? Asleep, when this returns. Locks the socket */
+static void swap_settle(struct sock *sk)
+{
+	lock_sock(sk);
+	synchronize_rcu_tasks();
+}
+
 /* Nobody waits for the socket's lock, nor for room */
 static bool swap_quiet(struct sock *sk)
 {
 	return !wq_has_sleeper(&sk->sk_lock.wq) && !READ_ONCE(sk->sk_write_pending);
 }
 
-/* False: they do not get to know */
+/* Locks the socket. False: they do not get to know */
 static bool swap_drain(struct sock *sk)
 {
-	int tries, quiet = 0;
+	int tries;
 
-	/* on the way to the lock nobody sleeps: he is there by then, or was told */
-	synchronize_rcu_tasks();
-	for (tries = 0; tries < SWAP_DRAINS && quiet < 2; tries++) {
-		lock_sock(sk);
+	for (tries = 0; tries < SWAP_TRIES; tries++) {
+		swap_settle(sk);
+		if (swap_quiet(sk))
+			return true;
+		/* those who wait for room, too */
 		sk->sk_state_change(sk);
-		quiet = swap_quiet(sk) ? quiet + 1 : 0;
 		release_sock(sk);
 		swap_pause();
 	}
-	return quiet == 2;
+	lock_sock(sk);
+	return false;
+}
+
+/* Locks the socket. False: somebody was behind us, and has tx_lock now */
+static bool swap_unlock_tls(struct sock *sk, struct tls_context *ctx)
+{
+	swap_settle(sk);
+	mutex_unlock(&ctx->tx_lock);
+	synchronize_rcu_tasks();
+	return !mutex_is_locked(&ctx->tx_lock);
+}
+
+/* Locks the socket. False: strangers may be left */
+static bool swap_see_off(struct libra_sock *ls, const struct libra_swap *swap)
+{
+	if (swap->locked)
+		return swap_unlock_tls(ls->sk, swap->locked);
+	if (!swap->open && (swap->barred || swap_matters(ls)))
+		return swap_drain(ls->sk);
+	lock_sock(ls->sk);
+	return !swap->open;
+}
+
+static void swap_lift_bar(struct libra_sock *ls)
+{
+	struct sock *sk = ls->sk;
+
+	sock_owned_by_me(sk);
+	/* unless it was shut down, or connected anew, meanwhile, or is about to be reset */
+	if (swap_sends(sk) && !READ_ONCE(ls->reset))
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~SEND_SHUTDOWN);
+	smp_wmb();	/* as in libra_swap_begin_tcp() */
+	clear_bit(LIBRA_SOCK_BARRED, &ls->bits);
 }
 
 void libra_swap_end(struct libra_sock *ls, struct libra_swap *swap)
@@ -140,15 +215,15 @@ void libra_swap_end(struct libra_sock *ls, struct libra_swap *swap)
 	struct sock *sk = ls->sk;
 
 	lockdep_assert_held(&ls->tx.lock);
-	if (!swap->barred)
-		return;
-	if (!swap->alone && !swap_drain(sk) && swap_any_live(ls))
+	if (swap->alone) {
+		if (swap->locked)
+			mutex_unlock(&swap->locked->tx_lock);
+		lock_sock(sk);
+	} else if (!swap_see_off(ls, swap) && swap_matters(ls)) {
 		libra_sock_kill(ls, LIBRA_RESET_GUARD);
-	lock_sock(sk);
-	/* unless it was shut down, or connected anew, meanwhile */
-	if (swap_sends(sk))
-		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown & ~SEND_SHUTDOWN);
+		WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | SEND_SHUTDOWN);
+	}
+	if (swap->barred)
+		swap_lift_bar(ls);
 	release_sock(sk);
-	smp_wmb();	/* as in libra_swap_begin() */
-	clear_bit(LIBRA_SOCK_BARRED, &ls->bits);
 }

@@ -101,17 +101,34 @@ int libra_tls_setsockopt_between(struct libra_sock *ls, int level, int optname,
 
 /* ---- the slot ---- */
 
+static bool tls_in_front(const struct libra_sock *ls)
+{
+	return READ_ONCE(ls->sk->sk_prot) != &ls->overlay->prot;
+}
+
 /* With the socket locked */
 static void tls_push(struct libra_sock *ls)
 {
 	struct libra_overlay *overlay;
 
 	/* another thread was faster */
-	if (READ_ONCE(ls->sk->sk_prot) == &ls->overlay->prot)
+	if (!tls_in_front(ls))
 		return;
 	overlay = libra_tls_overlay(ls->sk);
 	WRITE_ONCE(ls->overlay, overlay);
 	libra_overlay_push(overlay, ls->sk, false);
+}
+
+/* A stranger may have set keys, too, and been let in only now */
+static void tls_end_swap(struct libra_sock *ls, struct libra_swap *swap)
+{
+	libra_swap_end(ls, swap);
+	if (swap->alone)
+		return;
+	lock_sock(ls->sk);
+	if (libra_ulp_holds(ls->sk, ls) && libra_tls_present(ls->sk) && tls_in_front(ls))
+		tls_push(ls);
+	release_sock(ls->sk);
 }
 
 /* With the socket locked; false: it was detached meanwhile, and is none of ours */
@@ -129,15 +146,35 @@ static bool tls_took_slot(struct libra_sock *ls)
 	return true;
 }
 
+/* With the socket locked; 0 too where it was detached meanwhile */
+static int tls_clear_slot(struct libra_sock *ls, struct libra_swap *swap)
+{
+	struct sock *sk = ls->sk;
+	int err;
+
+	libra_swap_nothing(swap);
+	if (!libra_ulp_holds(sk, ls))
+		return 0;
+	if (libra_ulp_yielded(sk))
+		return -EEXIST;
+	/* tls says so as well, but those who wait for the connection would go past us */
+	if (sk->sk_state != TCP_ESTABLISHED)
+		return -ENOTCONN;
+	libra_swap_begin_tcp(ls, swap);
+	err = libra_ulp_yield(sk, ls);
+	if (!err)
+		swap->alone = false;
+	return err;
+}
+
 static int tls_take_slot(struct libra_sock *ls, struct libra_swap *swap, char *name, int len)
 {
 	const struct libra_overlay *over = libra_sock_over(ls);
 	struct sock *sk = ls->sk;
-	int err = 0;
+	int err;
 
 	lock_sock(sk);
-	if (libra_ulp_holds(sk, ls))
-		err = libra_ulp_yielded(sk) ? -EEXIST : libra_ulp_yield(sk, ls);
+	err = tls_clear_slot(ls, swap);
 	release_sock(sk);
 	if (err)
 		return err;
@@ -181,9 +218,8 @@ static int tls_set_ulp(struct libra_sock *ls, sockptr_t optval, unsigned int opt
 	mutex_lock(&ls->tx.lock);
 	err = tls_clear_way(ls);
 	if (!err) {
-		libra_swap_begin(ls, &swap);
 		err = tls_take_slot(ls, &swap, name, len + 1);
-		libra_swap_end(ls, &swap);
+		tls_end_swap(ls, &swap);
 	}
 	mutex_unlock(&ls->tx.lock);
 	return err;
@@ -209,9 +245,10 @@ static void tls_keyed(struct libra_sock *ls, struct libra_stream *stream,
 {
 	const struct tls_context *ctx;
 
-	if (!libra_ulp_holds(ls->sk, ls) || !libra_tls_present(ls->sk) ||
-	    READ_ONCE(ls->sk->sk_prot) == &ls->overlay->prot)
+	if (!libra_ulp_holds(ls->sk, ls) || !libra_tls_present(ls->sk) || !tls_in_front(ls)) {
+		libra_swap_nothing(swap);
 		return;
+	}
 	tls_push(ls);
 	ctx = tls_get_ctx(ls->sk);
 	if (tls_from_the_first(ctx, stream == &ls->tx.stream ? &ctx->tx : &ctx->rx))
@@ -221,30 +258,45 @@ static void tls_keyed(struct libra_sock *ls, struct libra_stream *stream,
 	libra_swap_look(ls, swap, written);
 }
 
-static int tls_set_key(struct libra_sock *ls, struct libra_stream *stream, int optname,
-		       sockptr_t optval, unsigned int optlen)
+/* What comes past us goes to tls where it sends already, or will as soon as @stream is keyed */
+static void tls_begin_keys(struct libra_sock *ls, const struct libra_stream *stream,
+			   struct libra_swap *swap)
+{
+	if (stream == &ls->tx.stream || !libra_send_to_tcp(ls)) {
+		libra_swap_begin_tls(ls, swap);
+		return;
+	}
+	lock_sock(ls->sk);
+	libra_swap_begin_tcp(ls, swap);
+	release_sock(ls->sk);
+}
+
+/* With tx.lock, and with @stream's; libra_swap_end() is due */
+static int tls_set_key(struct libra_sock *ls, struct libra_stream *stream,
+		       struct libra_swap *swap, int optname, sockptr_t optval,
+		       unsigned int optlen)
 {
 	const struct libra_overlay *over = libra_sock_over(ls);
-	struct libra_swap swap = {};
 	int err;
 
 	lockdep_assert_held(&ls->tx.lock);
-	libra_swap_begin(ls, &swap);
+	tls_begin_keys(ls, stream, swap);
 	err = over->lower->setsockopt(ls->sk, SOL_TLS, optname, optval, optlen);
 	lock_sock(ls->sk);
 	/* what tls encrypted before may be sent any time, with a key in place of another too */
-	tls_keyed(ls, stream, &swap, over->tx == LIBRA_LOWER_TCP);
+	tls_keyed(ls, stream, swap, over->tx == LIBRA_LOWER_TCP);
 	release_sock(ls->sk);
-	libra_swap_end(ls, &swap);
 	return err;
 }
 
 static int tls_set_tx(struct libra_sock *ls, sockptr_t optval, unsigned int optlen)
 {
+	struct libra_swap swap = {};
 	int err;
 
 	mutex_lock(&ls->tx.lock);
-	err = tls_set_key(ls, &ls->tx.stream, TLS_TX, optval, optlen);
+	err = tls_set_key(ls, &ls->tx.stream, &swap, TLS_TX, optval, optlen);
+	tls_end_swap(ls, &swap);
 	mutex_unlock(&ls->tx.lock);
 	return err;
 }
@@ -252,13 +304,15 @@ static int tls_set_tx(struct libra_sock *ls, sockptr_t optval, unsigned int optl
 /* Who writes waits as well: the calls of both directions are exchanged */
 static int tls_set_rx(struct libra_sock *ls, sockptr_t optval, unsigned int optlen)
 {
+	struct libra_swap swap = {};
 	int err;
 
 	mutex_lock(&ls->rx.lock);
 	mutex_lock(&ls->tx.lock);
-	err = tls_set_key(ls, &ls->rx.stream, TLS_RX, optval, optlen);
-	mutex_unlock(&ls->tx.lock);
+	err = tls_set_key(ls, &ls->rx.stream, &swap, TLS_RX, optval, optlen);
 	mutex_unlock(&ls->rx.lock);
+	tls_end_swap(ls, &swap);
+	mutex_unlock(&ls->tx.lock);
 	return err;
 }
 

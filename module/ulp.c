@@ -315,27 +315,48 @@ static void over_tls_release(struct sock *sk)
 	module_put(tls->owner);
 }
 
+/* tls's own, as long as @sk is covered; under RCU */
+static const struct tcp_ulp_ops *over_tls_genuine(const struct sock *sk)
+{
+	return rhashtable_lookup(&over_tls, &sk, over_tls_params) ? READ_ONCE(tls_genuine) : NULL;
+}
+
 static void over_tls_update(struct sock *sk, struct proto *prot,
 			    void (*write_space)(struct sock *sk))
 {
-	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
+	const struct tcp_ulp_ops *tls;
 
-	if (tls->update)
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->update)
 		tls->update(sk, prot, write_space);
+	rcu_read_unlock();
 }
 
 static int over_tls_get_info(struct sock *sk, struct sk_buff *skb LIBRA_ULP_INFO_PARAM)
 {
-	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
+	const struct tcp_ulp_ops *tls;
+	int err = 0;
 
-	return tls->get_info ? tls->get_info(sk, skb LIBRA_ULP_INFO_ARG) : 0;
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->get_info)
+		err = tls->get_info(sk, skb LIBRA_ULP_INFO_ARG);
+	rcu_read_unlock();
+	return err;
 }
 
 static size_t over_tls_get_info_size(const struct sock *sk LIBRA_ULP_INFO_PARAM)
 {
-	const struct tcp_ulp_ops *tls = READ_ONCE(tls_genuine);
+	const struct tcp_ulp_ops *tls;
+	size_t size = 0;
 
-	return tls->get_info_size ? tls->get_info_size(sk LIBRA_ULP_INFO_ARG) : 0;
+	rcu_read_lock();
+	tls = over_tls_genuine(sk);
+	if (tls && tls->get_info_size)
+		size = tls->get_info_size(sk LIBRA_ULP_INFO_ARG);
+	rcu_read_unlock();
+	return size;
 }
 
 /* Never registered: tls is, under that name */

@@ -211,9 +211,13 @@ TEST_CASE("What is encrypted leaves in as few records as without Libra", "[ktls]
         for (const Exchange& what : all) {
             Client client = rig.connect();
             counted(rig, client, {what});
-            const std::uint64_t before = client.wire().records();
-            counted(rig, client, {what});
-            records.push_back(client.wire().records() - before);
+            std::uint64_t fewest = UINT64_MAX;
+            for (int i = 0; i < 3; ++i) {
+                const std::uint64_t before = client.wire().records();
+                counted(rig, client, {what});
+                fewest = std::min(fewest, client.wire().records() - before);
+            }
+            records.push_back(fewest);
         }
         rig.finish(Resets::none, attached ? Elided::some : Elided::any);
         return records;
@@ -227,7 +231,8 @@ TEST_CASE("What is encrypted leaves in as few records as without Libra", "[ktls]
                 INFO(with.name << ", " << describe(all[i]) << ": " << copied[i] << " copied, "
                                << elided[i] << " elided");
                 CHECK(copied[i] >= all[i].answer.body.size / 16'384);
-                // How much nginx has at once when it writes depends on the time, too.
+                // How much nginx has at once when it writes depends on the time, too; most of
+                // that is gone with the fewest of three.
                 CHECK(elided[i] <= copied[i] + 1 + copied[i] / 20);
             }
         }
@@ -490,7 +495,7 @@ TEST_CASE("Keys that several threads set at once leave nothing behind", "[ktls]"
 
 TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[ktls]") {
     constexpr int rounds = 250;
-    for (const std::string what : {"asking", "tx", "rx"}) {
+    for (const std::string what : {"asking", "tx", "rx", "rx-behind-tx"}) {
         {
             OwnKeys one;
             const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
@@ -503,7 +508,7 @@ TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[k
                 REQUIRE((libra_module::figures() - before).rx_elided > 50'000);
                 one.next();
                 const int wire = one.wires[0].get();
-                if (what == "tx") {
+                if (what.ends_with("tx")) {
                     check(ask_for_tls(wire), "tls");
                     check(own_key(wire, TLS_RX, TLS_1_2_VERSION, 0), "TLS_RX");
                 }

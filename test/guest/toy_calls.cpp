@@ -322,6 +322,9 @@ private:
         if (what != "asking") {
             ask_for_tls(fd_);
         }
+        if (what == "rx-behind-tx") {
+            own_key(fd_, TLS_TX, TLS_1_2_VERSION, 0);
+        }
         std::latch start(2);
         const std::jthread other([&] {
             start.arrive_and_wait();
