@@ -149,6 +149,14 @@ static void guard_sent(struct libra_sock *ls, const struct iov_iter *from, size_
 		libra_tail_search_iter(&stream->tail, from, sent);
 }
 
+/* Did TCP say what it says while calls are exchanged? Until that is over */
+static bool guard_was_barred(struct libra_sock *ls)
+{
+	mutex_lock(&ls->tx.lock);
+	mutex_unlock(&ls->tx.lock);
+	return !libra_send_broken(ls);
+}
+
 /* A signal is for the whole write, see libra_sendmsg() */
 static int guard_lower(struct libra_sock *ls, struct msghdr *msg, size_t len)
 {
@@ -156,6 +164,9 @@ static int guard_lower(struct libra_sock *ls, struct msghdr *msg, size_t len)
 
 	msg->msg_flags |= MSG_NOSIGNAL;
 	ret = libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, len);
+	/* that was for others */
+	if (ret == -EPIPE && guard_was_barred(ls))
+		ret = libra_sock_over(ls)->lower->sendmsg(ls->sk, msg, len);
 	msg->msg_flags = flags;
 	return ret;
 }

@@ -301,6 +301,7 @@ bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter
 	u32 near = min_t(size_t, len, sizeof(tail->bytes));
 	struct iov_iter all = *iter, it;
 	u8 bytes[sizeof(tail->bytes)];
+	u32 got;
 	struct libra_marker marker;
 	enum libra_found found;
 	size_t at;
@@ -309,11 +310,10 @@ bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter
 	all.data_source = true;
 	if (unlikely(tail->len)) {
 		it = all;
-		if (copy_from_iter(bytes, near, &it) != near)
-			return false;
-		if (tail_seam(tail, bytes, near) == LIBRA_FOUND_MARKER)
+		got = copy_from_iter(bytes, near, &it);
+		if (tail_seam(tail, bytes, got) == LIBRA_FOUND_MARKER)
 			return true;
-		if (near == len)
+		if (got == len || got < near)
 			return false;
 	}
 	found = libra_marker_search_iter(&all, len, &at, &marker);

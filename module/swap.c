@@ -11,7 +11,8 @@
  *
  * In the end nearly always nobody else has the file. Otherwise a grace period with the lock
  * held for which strangers wait says where they are: asleep in its queue, or gone. Those
- * of TCP are let in, to be refused, until there are none; with one of tls the connection ends.
+ * of TCP are let in, to be refused, until there are none; with one in tls's queue the
+ * connection ends.
  *
  * Who has the file is all that is known of others. A ring's registered file, and one
  * that a third thread closes meanwhile, count for one less.
@@ -24,6 +25,7 @@
 #include <net/tcp.h>
 #include <net/tls.h>
 
+#include "compat/compat.h"
 #include "domain.h"
 #include "payload.h"
 #include "sock.h"
@@ -160,9 +162,10 @@ static bool swap_quiet(struct sock *sk)
 	return !wq_has_sleeper(&sk->sk_lock.wq) && !READ_ONCE(sk->sk_write_pending);
 }
 
-/* Locks the socket. False: they do not get to know */
-static bool swap_drain(struct sock *sk)
+/* Locks the socket. False: they do not get to know, and there is what they may send */
+static bool swap_drain(struct libra_sock *ls)
 {
+	struct sock *sk = ls->sk;
 	int tries;
 
 	for (tries = 0; tries < SWAP_TRIES; tries++) {
@@ -175,27 +178,34 @@ static bool swap_drain(struct sock *sk)
 		swap_pause();
 	}
 	lock_sock(sk);
-	return false;
+	return !swap_any_live(ls);
 }
 
-/* Locks the socket. False: somebody was behind us, and has tx_lock now */
-static bool swap_unlock_tls(struct sock *sk, struct tls_context *ctx)
+/* Locks the socket. False: somebody was behind us */
+static bool swap_unlock_tls(struct libra_sock *ls, struct tls_context *ctx)
 {
+	struct sock *sk = ls->sk;
+	bool wanted;
+
 	swap_settle(sk);
+	wanted = libra_mutex_wanted(&ctx->tx_lock);
 	mutex_unlock(&ctx->tx_lock);
-	synchronize_rcu_tasks();
-	return !mutex_is_locked(&ctx->tx_lock);
+	if (wanted || swap_quiet(sk))
+		return !wanted;
+	/* who waits for the socket may want to set keys, too: now, and not behind us */
+	release_sock(sk);
+	return swap_drain(ls);
 }
 
 /* Locks the socket. False: strangers may be left */
 static bool swap_see_off(struct libra_sock *ls, const struct libra_swap *swap)
 {
 	if (swap->locked)
-		return swap_unlock_tls(ls->sk, swap->locked);
+		return swap_unlock_tls(ls, swap->locked);
 	if (!swap->open && (swap->barred || swap_matters(ls)))
-		return swap_drain(ls->sk);
+		return swap_drain(ls);
 	lock_sock(ls->sk);
-	return !swap->open;
+	return !swap->open || !swap_any_live(ls);
 }
 
 static void swap_lift_bar(struct libra_sock *ls)

@@ -126,8 +126,12 @@ static void tls_end_swap(struct libra_sock *ls, struct libra_swap *swap)
 	if (swap->alone)
 		return;
 	lock_sock(ls->sk);
-	if (libra_ulp_holds(ls->sk, ls) && libra_tls_present(ls->sk) && tls_in_front(ls))
+	if (libra_ulp_holds(ls->sk, ls) && libra_tls_present(ls->sk) && tls_in_front(ls)) {
 		tls_push(ls);
+		/* who else came in between? */
+		if (READ_ONCE(libra_ever_elided))
+			libra_sock_kill(ls, LIBRA_RESET_GUARD);
+	}
 	release_sock(ls->sk);
 }
 

@@ -54,4 +54,11 @@
 #define LIBRA_WQ_PERCPU		0
 #endif
 
+/* Does anybody wait for it? The caller has it. An rt_mutex does not tell */
+#ifdef CONFIG_PREEMPT_RT
+#define libra_mutex_wanted(lock)	true
+#else
+#define libra_mutex_wanted(lock)	(!list_empty_careful(&(lock)->wait_list))
+#endif
+
 #endif /* _LIBRA_COMPAT_H */
