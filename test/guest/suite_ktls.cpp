@@ -155,6 +155,21 @@ struct OwnKeys {
         return old;
     }
 
+    /// A request, and the toy's answer, with the same body.
+    static std::string request() {
+        return with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+    }
+    /// The toy reads all of it, in one of its ways.
+    void read(const std::string& request, const char* way = "waitall") {
+        CHECK(toy.ask(fmt::format("{} {}", way, request.size())) == std::to_string(request.size()));
+    }
+    /// ... and sends what it has in the request's place.
+    void answer() {
+        const std::string due = with_body("HTTP/1.1 200 OK\r\n", post(60'000).body);
+        CHECK(toy.ask("answer 60000 60000") == std::to_string(due.size()));
+        CHECK((read_all(wires[0].get(), due.size()) == due));
+    }
+
     Net net;
     Toy toy;
     Attachment attachment;
@@ -395,14 +410,10 @@ TEST_CASE("Keys of TLS 1.3 are renewed between bodies", "[ktls]") {
         for (int round = 0; round < 4; ++round) {
             INFO("round " << round);
             const Figures before = libra_module::figures();
-            const Exchange what = post(60'000);
-            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", what.body);
+            const std::string sent = OwnKeys::request();
             write_all(wire, sent);
-            CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
-                  std::to_string(sent.size()));
-            const std::string due = with_body("HTTP/1.1 200 OK\r\n", what.body);
-            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
-            CHECK((read_all(wire, due.size()) == due));
+            one.read(sent);
+            one.answer();
             const Figures change = libra_module::figures() - before;
             INFO(change.describe());
             CHECK(change.rx_elided > 50'000);
@@ -430,19 +441,15 @@ TEST_CASE("Records of TLS 1.3 may be padded, and empty", "[ktls]") {
             for (const std::size_t padding : {0, 1, 255, 12'384}) {
                 INFO(padding << " bytes of padding, empty records: " << empties);
                 const Figures before = libra_module::figures();
-                const std::string sent =
-                    with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+                const std::string sent = OwnKeys::request();
                 for (std::size_t at = 0; at < sent.size(); at += 4000) {
                     write_all(wire, own_record(records++, sent.substr(at, 4000), padding));
                     if (empties) {
                         write_all(wire, own_record(records++, "", padding));
                     }
                 }
-                CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
-                      std::to_string(sent.size()));
-                const std::string due = with_body("HTTP/1.1 200 OK\r\n", post(60'000).body);
-                CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
-                CHECK((read_all(wire, due.size()) == due));
+                one.read(sent);
+                one.answer();
                 const Figures change = libra_module::figures() - before;
                 INFO(change.describe());
                 CHECK(change.rx_elided > 50'000);
@@ -464,14 +471,10 @@ TEST_CASE("What is spliced from kTLS is exact, and what comes behind it is copie
             const char* way = round == 1 ? "splice" : "waitall";
             INFO(way << " in round " << round);
             const Figures before = libra_module::figures();
-            const Exchange what = post(60'000);
-            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", what.body);
+            const std::string sent = OwnKeys::request();
             write_all(one.wires[0].get(), sent);
-            CHECK(one.toy.ask(fmt::format("{} {}", way, sent.size())) ==
-                  std::to_string(sent.size()));
-            const std::string due = with_body("HTTP/1.1 200 OK\r\n", what.body);
-            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
-            CHECK((read_all(one.wires[0].get(), due.size()) == due));
+            one.read(sent, way);
+            one.answer();
             const Figures change = libra_module::figures() - before;
             INFO(change.describe());
             CHECK((change.rx_elided > 50'000) == (round == 0));
@@ -498,13 +501,12 @@ TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[k
     for (const std::string what : {"asking", "tx", "rx", "rx-behind-tx"}) {
         {
             OwnKeys one;
-            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+            const std::string sent = OwnKeys::request();
             int leaked = 0;
             for (int i = 0; i < rounds; ++i) {
                 const Figures before = libra_module::figures();
                 write_all(one.wires[0].get(), sent);
-                REQUIRE(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
-                        std::to_string(sent.size()));
+                one.read(sent);
                 REQUIRE((libra_module::figures() - before).rx_elided > 50'000);
                 one.next();
                 const int wire = one.wires[0].get();
@@ -652,15 +654,11 @@ TEST_CASE("All that a write took leaves, whether or not another one comes", "[kt
                   (by_device ? "tls-sw/tls-hw synced/synced" : "tls-sw/tls-sw synced/synced"));
             // What is copied is searched from here on, and leaves in parts of Libra's.
             for (int i = 0; i < 2; ++i) {
-                const std::string sent =
-                    with_body("POST / HTTP/1.1\r\nHost: x\r\n", post(60'000).body);
+                const std::string sent = OwnKeys::request();
                 write_all(wire, sent);
-                CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
-                      std::to_string(sent.size()));
+                one.read(sent);
             }
-            const std::string first = with_body("HTTP/1.1 200 OK\r\n", post(60'000).body);
-            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(first.size()));
-            CHECK((read_all(wire, first.size()) == first));
+            one.answer();
             const std::size_t took = std::stoul(one.toy.ask("send-some 100000"));
             // all that can be read
             CHECK(took == 100'000);
@@ -700,14 +698,10 @@ TEST_CASE("A device that decrypts what is read, too", "[ktls]") {
         CHECK(connections() == "tls-hw/tls-hw synced/synced");
         const Figures before = libra_module::figures();
         for (int round = 0; round < 5; ++round) {
-            const Exchange what = post(60'000);
-            const std::string sent = with_body("POST / HTTP/1.1\r\nHost: x\r\n", what.body);
+            const std::string sent = OwnKeys::request();
             write_all(one.wires[0].get(), sent);
-            CHECK(one.toy.ask(fmt::format("waitall {}", sent.size())) ==
-                  std::to_string(sent.size()));
-            const std::string due = with_body("HTTP/1.1 200 OK\r\n", what.body);
-            CHECK(one.toy.ask("answer 60000 60000") == std::to_string(due.size()));
-            CHECK(read_all(one.wires[0].get(), due.size()) == due);
+            one.read(sent);
+            one.answer();
         }
         const Figures change = libra_module::figures() - before;
         INFO(change.describe());
