@@ -55,6 +55,62 @@ fault:
 	return at - p;
 }
 
+/* What body[0] says of the id, see libra_marker: twelve bits, behind those of the offset */
+#define MARKER_ID_MASK		cpu_to_le64(0xff00f00000000000ULL)
+/* ... of which the last byte has eight: a quick look tells by it, and then by what is around */
+#define MARKER_ID_BYTE		(offsetofend(struct libra_marker, body[0]) - 1)
+#define MARKER_AROUND_ID	(MARKER_ID_BYTE - 2)
+#define MARKER_AROUND_MASK	cpu_to_le64(0xfffffffffffffff0ULL)
+static_assert(LIBRA_PAYLOAD_BITS == 20);
+
+/*
+ * The same for markers of @like's payload alone. Memory that has held many placeholders is
+ * full of others, whose samples tell nothing.
+ */
+static size_t marker_run_like_user(const u8 __user *p, size_t len,
+				   const struct libra_marker *like)
+{
+	const __le64 wanted = get_unaligned((const __le64 *)((const u8 *)like + MARKER_AROUND_ID));
+	const u8 byte = ((const u8 *)like)[MARKER_ID_BYTE];
+	const u8 __user *at = p, *end = p + len, *id;
+	u64 a, b, c, d;
+	__le64 around;
+	u8 one;
+
+	if (!user_read_access_begin(p, len))
+		return 0;
+	for (; end - at >= 4 * sizeof(u64); at += 4 * sizeof(u64)) {
+		unsafe_get_user(a, (const u64 __user *)at, fault);
+		unsafe_get_user(b, (const u64 __user *)at + 1, fault);
+		unsafe_get_user(c, (const u64 __user *)at + 2, fault);
+		unsafe_get_user(d, (const u64 __user *)at + 3, fault);
+		if (likely(!(libra_word_equal(a, byte) | libra_word_equal(b, byte) |
+			     libra_word_equal(c, byte) | libra_word_equal(d, byte))))
+			continue;
+		for (id = at; id < at + 4 * sizeof(u64); id++) {
+			unsafe_get_user(one, id, fault);
+			if (one != byte)
+				continue;
+			if (id - p < MARKER_ID_BYTE - MARKER_AROUND_ID ||
+			    end - id < sizeof(around))
+				goto fault;
+			unsafe_get_user(around, (const __le64 __user *)(id - MARKER_ID_BYTE +
+									MARKER_AROUND_ID), fault);
+			if (!((around ^ wanted) & MARKER_AROUND_MASK))
+				goto fault;
+		}
+	}
+fault:
+	user_read_access_end();
+	return at - p;
+}
+
+/* ... and in how many of the first bytes none of them begins, nor one that an end cuts */
+static size_t marker_pass_like(size_t run)
+{
+	return run < LIBRA_MARKER_LEN ? 0 : run - (LIBRA_MARKER_LEN - 1);
+}
+
 /*
  * The second byte of each marker. Where markers stood before there are rests of them,
  * in which it is far rarer than the other.
@@ -76,10 +132,6 @@ static bool marker_cut(const u8 *p, const u8 *end)
 	return *p == LIBRA_MARKER_BYTE && (end - p == 1 || p[1] == marker_second()) &&
 	       libra_marker_prefix(p, end - p);
 }
-
-/* What body[0] says of the id, see libra_marker: twelve bits, behind those of the offset */
-#define MARKER_ID_MASK		cpu_to_le64(0xff00f00000000000ULL)
-static_assert(LIBRA_PAYLOAD_BITS == 20);
 
 /*
  * Does a marker stand here, and when @like is one, is it of the same payload? Memory that
@@ -171,18 +223,26 @@ static size_t marker_run_pages(struct iov_iter it, size_t len)
 	return done;
 }
 
-/* In how many of the next bytes of @iter, which is not moved, no marker begins */
-static size_t marker_pass_iter(const struct iov_iter *iter, size_t len)
+static size_t marker_pass_user(const u8 __user *p, size_t len, const struct libra_marker *like)
 {
-	size_t run = 0;
+	return like ? marker_pass_like(marker_run_like_user(p, len, like)) :
+		      libra_samples_pass(marker_run_user(p, len));
+}
 
+/*
+ * In how many of the next bytes of @iter, which is not moved, no marker begins, or when @like
+ * is one, none of that payload
+ */
+static size_t marker_pass_iter(const struct iov_iter *iter, size_t len,
+			       const struct libra_marker *like)
+{
 	if (iter_is_ubuf(iter))
-		run = marker_run_user(iter->ubuf + iter->iov_offset, len);
-	else if (iter_is_iovec(iter))
-		run = marker_run_user(iter_iov_addr(iter), min(len, iter_iov_len(iter)));
-	else if (iov_iter_is_bvec(iter))
-		run = marker_run_pages(*iter, len);
-	return libra_samples_pass(run);
+		return marker_pass_user(iter->ubuf + iter->iov_offset, len, like);
+	if (iter_is_iovec(iter))
+		return marker_pass_user(iter_iov_addr(iter), min(len, iter_iov_len(iter)), like);
+	if (iov_iter_is_bvec(iter))
+		return libra_samples_pass(marker_run_pages(*iter, len));
+	return 0;
 }
 
 static enum libra_found marker_search_iter(const struct iov_iter *iter, size_t len,
@@ -197,7 +257,7 @@ static enum libra_found marker_search_iter(const struct iov_iter *iter, size_t l
 
 	while (len) {
 		if (!kept) {
-			passed = marker_pass_iter(&it, len);
+			passed = marker_pass_iter(&it, len, like);
 			iov_iter_advance(&it, passed);
 			base += passed;
 			len -= passed;
