@@ -57,6 +57,8 @@
 /* Does anybody wait for it? The caller has it. An rt_mutex does not tell */
 #ifdef CONFIG_PREEMPT_RT
 #define libra_mutex_wanted(lock)	true
+#elif defined(LIBRA_HAVE_MUTEX_FIRST_WAITER)
+#define libra_mutex_wanted(lock)	(!!READ_ONCE((lock)->first_waiter))
 #else
 #define libra_mutex_wanted(lock)	(!list_empty_careful(&(lock)->wait_list))
 #endif
