@@ -365,10 +365,10 @@ bool libra_tail_search_iter(struct libra_tail *tail, const struct iov_iter *iter
 	u32 near = min_t(size_t, len, sizeof(tail->bytes));
 	struct iov_iter all = *iter, it;
 	u8 bytes[sizeof(tail->bytes)];
-	u32 got;
 	struct libra_marker marker;
 	enum libra_found found;
 	size_t at;
+	u32 got;
 
 	/* what was just read into the buffer is looked at too */
 	all.data_source = true;

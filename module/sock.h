@@ -45,12 +45,12 @@ struct libra_exchanges {
 };
 
 struct libra_rx {
-	struct mutex lock;	/* one read at a time; never held while waiting */
+	struct mutex lock;	/* one read at a time; never held while waiting for data */
 	struct libra_stream stream;
 };
 
 struct libra_tx {
-	struct mutex lock;	/* one write at a time; never held while waiting */
+	struct mutex lock;	/* one write at a time; never held while waiting for room */
 	struct ubuf_info ubuf;	/* of frags.c */
 	struct libra_stream stream;
 	/* the cursor: the payload that is being sent, and how far it is */

@@ -332,6 +332,8 @@ static void stream_count(const struct libra_stream *stream,
 		libra_count(rx ? LIBRA_STAT_RX_MESSAGES : LIBRA_STAT_TX_MESSAGES);
 }
 
+static_assert(LIBRA_FRAME_KNOWN <= U8_MAX, "see libra_stream.flags");
+
 void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 			 const struct libra_frame *frame)
 {
@@ -341,7 +343,6 @@ void libra_stream_commit(struct libra_sock *ls, struct libra_stream *stream,
 	memcpy(stream->words, frame->state, sizeof(stream->words));
 	stream->begun = true;
 	stream->opened = LIBRA_EXCHANGE_NONE;
-	static_assert(LIBRA_FRAME_KNOWN <= U8_MAX);
 	stream->flags = frame->flags;
 	stream->payload_left = frame->payload_len;
 	/* idle connections are many, and the next head may be long in coming */

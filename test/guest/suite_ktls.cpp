@@ -169,6 +169,15 @@ struct OwnKeys {
         CHECK(toy.ask("answer 60000 60000") == std::to_string(due.size()));
         CHECK((read_all(wires[0].get(), due.size()) == due));
     }
+    /// What is counted for both.
+    Figures exchange(const char* way = "waitall") {
+        const Figures before = libra_module::figures();
+        const std::string sent = request();
+        write_all(wires[0].get(), sent);
+        read(sent, way);
+        answer();
+        return libra_module::figures() - before;
+    }
 
     Net net;
     Toy toy;
@@ -409,12 +418,7 @@ TEST_CASE("Keys of TLS 1.3 are renewed between bodies", "[ktls]") {
         };
         for (int round = 0; round < 4; ++round) {
             INFO("round " << round);
-            const Figures before = libra_module::figures();
-            const std::string sent = OwnKeys::request();
-            write_all(wire, sent);
-            one.read(sent);
-            one.answer();
-            const Figures change = libra_module::figures() - before;
+            const Figures change = one.exchange();
             INFO(change.describe());
             CHECK(change.rx_elided > 50'000);
             CHECK(change.tx_reused == change.rx_elided);
@@ -470,12 +474,7 @@ TEST_CASE("What is spliced from kTLS is exact, and what comes behind it is copie
         for (int round = 0; round < 3; ++round) {
             const char* way = round == 1 ? "splice" : "waitall";
             INFO(way << " in round " << round);
-            const Figures before = libra_module::figures();
-            const std::string sent = OwnKeys::request();
-            write_all(one.wires[0].get(), sent);
-            one.read(sent, way);
-            one.answer();
-            const Figures change = libra_module::figures() - before;
+            const Figures change = one.exchange(way);
             INFO(change.describe());
             CHECK((change.rx_elided > 50'000) == (round == 0));
             CHECK((change.rx_copied > 50'000) == (round == 2));
@@ -698,10 +697,7 @@ TEST_CASE("A device that decrypts what is read, too", "[ktls]") {
         CHECK(connections() == "tls-hw/tls-hw synced/synced");
         const Figures before = libra_module::figures();
         for (int round = 0; round < 5; ++round) {
-            const std::string sent = OwnKeys::request();
-            write_all(one.wires[0].get(), sent);
-            one.read(sent);
-            one.answer();
+            one.exchange();
         }
         const Figures change = libra_module::figures() - before;
         INFO(change.describe());
