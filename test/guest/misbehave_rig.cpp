@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <sstream>
 
 #include <fmt/format.h>
 
+#include "hang.hpp"
 #include "libra.hpp"
 #include "misbehave_ends.hpp"
 #include "own_ktls.hpp"
@@ -66,16 +66,6 @@ Said parse(const std::string& answer) {
     }
     std::getline(words >> std::ws, said.wrong);
     return said;
-}
-
-/// Where each thread of the proxy waits, and what the sockets hold: for whoever looks into a hang.
-void print_hang(pid_t pid) {
-    for (const auto& task :
-         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid))) {
-        fmt::print(stderr, "    hangs: thread {}: {}{}", task.path().filename().string(),
-                   slurp(task.path() / "syscall"), slurp(task.path() / "stack"));
-    }
-    fmt::print(stderr, "{}\n", run({"ss", "-tnoime"}).out);
 }
 
 /// One misbehaving proxy with its peers.
@@ -141,7 +131,7 @@ public:
         Ends ends(plan, std::move(sockets));
         const bool ended = ends.run();
         if (!ended) {
-            print_hang(toy_->pid());
+            fmt::print(stderr, "    {}", describe_hang("a connection"));
         }
         Said said = parse(toy_->read_line());
         said.slow = std::chrono::steady_clock::now() - begin >= kept;

@@ -16,6 +16,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "hang.hpp"
+
 namespace guest {
 namespace {
 
@@ -162,7 +164,7 @@ std::string Process::read_line() {
         pollfd wait_for{out_.get(), POLLIN, 0};
         const auto guard = std::chrono::milliseconds(hang_guard).count();
         if (check(::poll(&wait_for, 1, static_cast<int>(guard)), "poll") == 0) {
-            throw std::runtime_error("a child process says nothing");
+            throw std::runtime_error(describe_hang("a child process"));
         }
         const ssize_t got =
             check(::read(out_.get(), block.data(), block.size()), "read from child");
@@ -191,8 +193,8 @@ RunResult run(const std::vector<std::string>& argv, const ProcessOptions& option
         pollfd wait_for{out.read.get(), POLLIN, 0};
         const auto guard = std::chrono::milliseconds(hang_guard).count();
         if (check(::poll(&wait_for, 1, static_cast<int>(guard)), "poll") == 0) {
+            result.out += "\n(killed) " + describe_hang(argv[0]);
             ::kill(pid, SIGKILL);
-            result.out += "\n(killed: it hung)";
             break;
         }
         const ssize_t got = check(::read(out.read.get(), block.data(), block.size()), argv[0]);

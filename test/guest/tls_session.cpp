@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "hang.hpp"
 #include "process.hpp"
 #include "proxy.hpp"
 #include "wire.hpp"
@@ -132,7 +133,7 @@ std::size_t TlsSession::until_done(const char* what, int guard_ms, Call&& call) 
             }
         }
         if (check(::poll(&one, 1, guard_ms), "poll") == 0) {
-            throw std::runtime_error(fmt::format("TLS: {} hangs", what));
+            throw std::runtime_error(describe_hang(fmt::format("TLS: {}", what)));
         }
     }
 }

@@ -15,6 +15,7 @@
 
 #include <fmt/format.h>
 
+#include "hang.hpp"
 #include "process.hpp"
 
 namespace guest {
@@ -26,7 +27,7 @@ constexpr std::size_t line_limit = 16 << 10;
 [[noreturn]] void fail(const char* call) {
     const int error = errno;
     if (error == EAGAIN) {
-        throw std::runtime_error(fmt::format("{} hangs", call));
+        throw std::runtime_error(describe_hang(call));
     }
     throw Cut(fmt::format("{}: {}", call, std::strerror(error)), true);
 }
