@@ -2,7 +2,6 @@
 #include "misbehave_calls.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -10,6 +9,8 @@
 #include <cstring>
 
 #include <fmt/format.h>
+
+#include "process.hpp"
 
 namespace guest::misbehave {
 namespace {
@@ -41,11 +42,15 @@ void Waiter::wait(Dice& dice) {
     int ready = 0;
     if (way == 0) {
         pollfd one{fd_, events_, 0};
-        ready = check(::poll(&one, 1, hang_ms), "poll");
+        ready = await({&one, 1}, hang) ? 1 : 0;
     } else {
         epoll_event event{};
         const int set = way == 1 ? level_.get() : edge_.get();
-        ready = check(uninterrupted([&] { return ::epoll_wait(set, &event, 1, hang_ms); }),
+        ready = check(uninterrupted([&] {
+                          return ::epoll_wait(
+                              set, &event, 1,
+                              static_cast<int>(std::chrono::milliseconds(hang).count()));
+                      }),
                       "epoll_wait");
     }
     if (ready == 0) {

@@ -27,7 +27,7 @@ struct Wrong : std::runtime_error {
 };
 
 /// No call may take longer; nothing else depends on it.
-inline constexpr int hang_ms = 20'000;
+inline constexpr std::chrono::seconds hang(20);
 
 /// Waits until a socket is ready, in one of the ways that there are.
 class Waiter {

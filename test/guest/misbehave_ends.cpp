@@ -2,7 +2,6 @@
 #include "misbehave_ends.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -109,7 +108,7 @@ void Ends::send(std::size_t i) {
 
 bool Ends::run() {
     // before the proxy's own calls give up, so that what they wait for can be seen
-    const auto guard = static_cast<int>(std::chrono::milliseconds(hang_guard).count() / 2);
+    const auto guard = std::chrono::milliseconds(hang_guard) / 2;
     for (std::size_t i = 0; i < sockets_.size(); ++i) {
         if (!over(i) && (plan_.lines.at(i).stop_after == 0 || plan_.lines.at(i).leave_after == 0)) {
             leave(i);
@@ -128,7 +127,7 @@ bool Ends::run() {
         if (!any) {
             return true;
         }
-        if (check(::poll(polled.data(), polled.size(), guard), "poll") == 0) {
+        if (!await(polled, guard)) {
             return false;
         }
         for (std::size_t i = 0; i < sockets_.size(); ++i) {

@@ -2,7 +2,6 @@
 // Two threads that read from one socket at once. Nobody tells in which order the kernel handed out
 // the bytes, but they do: copied ones are the peer's and fit in one place only, placeholders bear
 // numbers that grow. There must be an order in which all of them are the stream, each byte once.
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "misbehave_read.hpp"
+#include "process.hpp"
 
 namespace guest::misbehave {
 /// Bytes of a stretch that nobody has read or asked for: no call waits for those of another.
@@ -214,7 +214,7 @@ private:
 
 void wait_for_input(int fd) {
     pollfd one{fd, POLLIN, 0};
-    if (check(::poll(&one, 1, hang_ms), "poll") == 0) {
+    if (!await({&one, 1}, hang)) {
         throw Wrong("poll never says that it can be read by another thread");
     }
 }

@@ -5,7 +5,6 @@
 #include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -16,6 +15,7 @@
 #include <fmt/format.h>
 
 #include "misbehave_uring.hpp"
+#include "process.hpp"
 
 namespace guest::misbehave {
 namespace {
@@ -197,7 +197,7 @@ std::size_t Writer::zero_copy(std::vector<iovec>& spans) {
     const ssize_t sent = ::sendmsg(fd_, &message, MSG_ZEROCOPY);
     const std::size_t done = took(sent, length_of(spans), true);
     pollfd one{fd_, 0, 0};
-    if (::poll(&one, 1, hang_ms) != 1) {
+    if (!await({&one, 1}, hang)) {
         throw Wrong("MSG_ZEROCOPY is never complete");
     }
     std::array<char, 200> control{};

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 #include <openssl/evp.h>
 
@@ -81,7 +82,8 @@ int renew_tx(int fd) {
     type->cmsg_type = TLS_SET_RECORD_TYPE;
     type->cmsg_len = CMSG_LEN(1);
     *CMSG_DATA(type) = handshake;
-    if (check(::sendmsg(fd, &record.message, MSG_NOSIGNAL), "a KeyUpdate") != key_update.size()) {
+    if (std::cmp_not_equal(check(::sendmsg(fd, &record.message, MSG_NOSIGNAL), "a KeyUpdate"),
+                           key_update.size())) {
         throw std::runtime_error("not all of a KeyUpdate was sent");
     }
     return set_key(fd, TLS_TX, TLS_1_3_VERSION, 0, 'n');

@@ -3,11 +3,11 @@
 
 #include <fcntl.h>
 #include <grp.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
@@ -73,6 +73,20 @@ int exit_code(int status) {
 std::chrono::seconds hang_guard_from_environment() {
     const char* text = std::getenv("LIBRA_TEST_HANG_GUARD");
     return std::chrono::seconds(text == nullptr ? 60 : std::strtol(text, nullptr, 10));
+}
+
+bool await(std::span<pollfd> fds, std::chrono::milliseconds guard) {
+    constexpr std::chrono::milliseconds slice(1000);
+    for (std::chrono::milliseconds waited{0}; waited < guard; waited += slice) {
+        const auto left = std::min(slice, guard - waited);
+        if (check(uninterrupted([&] {
+                      return ::poll(fds.data(), fds.size(), static_cast<int>(left.count()));
+                  }),
+                  "poll") > 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Process::Process(const std::vector<std::string>& argv, const ProcessOptions& options) {
@@ -162,8 +176,7 @@ std::string Process::read_line() {
             return line;
         }
         pollfd wait_for{out_.get(), POLLIN, 0};
-        const auto guard = std::chrono::milliseconds(hang_guard).count();
-        if (check(::poll(&wait_for, 1, static_cast<int>(guard)), "poll") == 0) {
+        if (!await({&wait_for, 1})) {
             throw std::runtime_error(describe_hang("a child process"));
         }
         const ssize_t got =
@@ -191,8 +204,7 @@ RunResult run(const std::vector<std::string>& argv, const ProcessOptions& option
     Block block;
     for (;;) {
         pollfd wait_for{out.read.get(), POLLIN, 0};
-        const auto guard = std::chrono::milliseconds(hang_guard).count();
-        if (check(::poll(&wait_for, 1, static_cast<int>(guard)), "poll") == 0) {
+        if (!await({&wait_for, 1})) {
             result.out += "\n(killed) " + describe_hang(argv[0]);
             ::kill(pid, SIGKILL);
             break;

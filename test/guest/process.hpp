@@ -2,10 +2,12 @@
 // Child processes: daemons that are watched, commands that are waited for.
 #pragma once
 
+#include <poll.h>
 #include <sys/types.h>
 
 #include <chrono>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,10 @@ bool eventually(Done&& done, std::chrono::microseconds guard = hang_guard) {
     }
     return true;
 }
+
+/// Until one of these is ready; false after the guard. In many short waits: a long one would be
+/// over at once when the clock leaps.
+bool await(std::span<pollfd> fds, std::chrono::milliseconds guard = hang_guard);
 
 struct ProcessOptions {
     int netns = -1;           ///< network namespace to start in

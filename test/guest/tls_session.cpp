@@ -2,7 +2,6 @@
 #include "tls_session.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 
 #include <stdexcept>
 #include <string>
@@ -80,10 +79,6 @@ std::size_t pad_record(SSL* /*ssl*/, int /*type*/, std::size_t length, void* /*a
     return length % 3 == 0 ? 0 : 1 + length % 700;
 }
 
-int guard_ms() {
-    return static_cast<int>(std::chrono::milliseconds(hang_guard).count());
-}
-
 } // namespace
 
 void TlsSession::Free::operator()(ssl_st* ssl) const {
@@ -105,16 +100,16 @@ TlsSession::TlsSession(int fd, TlsRole role)
     } else {
         SSL_set_accept_state(ssl_.get());
     }
-    until_done("a handshake", guard_ms(), [this] { return SSL_do_handshake(ssl_.get()); });
+    until_done("a handshake", hang_guard, [this] { return SSL_do_handshake(ssl_.get()); });
 }
 
 /// `call` answers as SSL_read() does; 0 is a clean end.
 template <typename Call>
-std::size_t TlsSession::until_done(const char* what, int guard_ms, Call&& call) {
+std::size_t TlsSession::until_done(const char* what, std::chrono::milliseconds guard, Call&& call) {
     for (;;) {
         pollfd one{fd_, POLLIN, 0};
         {
-            const std::lock_guard guard(lock_);
+            const std::lock_guard inside(lock_);
             ERR_clear_error();
             const int done = call();
             if (done > 0) {
@@ -132,19 +127,19 @@ std::size_t TlsSession::until_done(const char* what, int guard_ms, Call&& call) 
                 throw Cut(fmt::format("TLS: {}: {}", what, why()), true);
             }
         }
-        if (check(::poll(&one, 1, guard_ms), "poll") == 0) {
+        if (!await({&one, 1}, guard)) {
             throw std::runtime_error(describe_hang(fmt::format("TLS: {}", what)));
         }
     }
 }
 
 std::size_t TlsSession::read(std::span<std::byte> to) {
-    return until_done("read", guard_ms(),
+    return until_done("read", hang_guard,
                       [&] { return SSL_read(ssl_.get(), to.data(), static_cast<int>(to.size())); });
 }
 
 std::size_t TlsSession::write(std::span<const std::byte> bytes) {
-    const std::size_t sent = until_done("write", guard_ms(), [&] {
+    const std::size_t sent = until_done("write", hang_guard, [&] {
         return SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));
     });
     if (sent == 0) {
@@ -162,7 +157,8 @@ std::size_t TlsSession::ready() {
 
 void TlsSession::idle() {
     std::byte byte{};
-    until_done("idle", -1, [&] { return SSL_peek(ssl_.get(), &byte, 1); });
+    until_done("idle", std::chrono::milliseconds::max(),
+               [&] { return SSL_peek(ssl_.get(), &byte, 1); });
 }
 
 void TlsSession::end() {

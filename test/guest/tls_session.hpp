@@ -3,6 +3,7 @@
 // may use it at once, one of them to read.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -40,7 +41,7 @@ private:
     };
 
     template <typename Call>
-    std::size_t until_done(const char* what, int guard_ms, Call&& call);
+    std::size_t until_done(const char* what, std::chrono::milliseconds guard, Call&& call);
 
     int fd_;
     std::mutex lock_; ///< ssl_; never held while waiting

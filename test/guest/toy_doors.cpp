@@ -410,7 +410,7 @@ int doors_toy(const std::vector<std::string>& arguments) {
             if (reading == "accept") {
                 connection.reset();
                 connection = Fd(check(::accept(listener.get(), nullptr, nullptr), "accept"));
-                tame(connection.get());
+                undelayed(connection.get());
             } else {
                 Doors(connection.get()).serve(reading, writing);
             }

@@ -84,7 +84,7 @@ private:
         if (!client) {
             throw Over{};
         }
-        tame(client.get());
+        undelayed(client.get());
         const std::size_t asked = receive(client.get());
         const Fd server(
             run("socket", [] { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }));
@@ -97,7 +97,7 @@ private:
             run("connect", [&] { return ::connect(server.get(), name, sizeof(to)); }) < 0) {
             throw Over{};
         }
-        tame(server.get());
+        undelayed(server.get());
         send(server.get(), asked);
         // until its end: an answer says "Connection: close"
         for (;;) {

@@ -32,6 +32,20 @@ constexpr std::size_t line_limit = 16 << 10;
     throw Cut(fmt::format("{}: {}", call, std::strerror(error)), true);
 }
 
+/// `call`, once more if it gave up only because the clock leapt, see await().
+template <typename Call>
+std::size_t insist(int fd, short events, const char* name, Call&& call) {
+    ssize_t done = call();
+    pollfd one{fd, events, 0};
+    if (done < 0 && errno == EAGAIN && await({&one, 1})) {
+        done = call();
+    }
+    if (done < 0) {
+        fail(name);
+    }
+    return static_cast<std::size_t>(done);
+}
+
 } // namespace
 
 Wire::Wire(Fd socket, ReadStyle style)
@@ -47,11 +61,8 @@ std::size_t Wire::receive(std::span<std::byte> to) {
     if (tls_) {
         return tls_->read(to);
     }
-    const ssize_t got = ::recv(socket_.get(), to.data(), to.size(), 0);
-    if (got < 0) {
-        fail("recv");
-    }
-    return static_cast<std::size_t>(got);
+    return insist(socket_.get(), POLLIN, "recv",
+                  [&] { return ::recv(socket_.get(), to.data(), to.size(), 0); });
 }
 
 bool Wire::refill() {
@@ -123,11 +134,9 @@ void Wire::write(std::span<const std::byte> bytes, bool more) {
         bytes = bytes.subspan(tls_->write(bytes));
     }
     while (!bytes.empty()) {
-        const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), flags);
-        if (sent < 0) {
-            fail("send");
-        }
-        bytes = bytes.subspan(static_cast<std::size_t>(sent));
+        bytes = bytes.subspan(insist(socket_.get(), POLLOUT, "send", [&] {
+            return ::send(socket_.get(), bytes.data(), bytes.size(), flags);
+        }));
     }
 }
 
@@ -194,12 +203,16 @@ Fd listen_unix(const std::string& path) {
     return fd;
 }
 
+void undelayed(int fd) {
+    const int on = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 void tame(int fd) {
     const timeval guard{hang_guard.count(), 0};
-    const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &guard, sizeof(guard));
     ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &guard, sizeof(guard));
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    undelayed(fd);
 }
 
 Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t port,

@@ -106,5 +106,7 @@ Fd connect_to(const Namespace& ns, const std::string& address, std::uint16_t por
 
 /// Blocking calls on this socket give up (EAGAIN) after the hang guard; small writes leave.
 void tame(int fd);
+/// Small writes leave; for toys, whose owner waits for them.
+void undelayed(int fd);
 
 } // namespace guest
