@@ -54,9 +54,11 @@ static void held_timer(struct work_struct *work)
 	}
 	if (held->finished || held->state == LIBRA_HELD_NONE)
 		goto unlock;
-	/* other bytes are held by now, with a timer of their own */
-	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, bytes->due))
+	/* other bytes are held by now: this may be their timer, which the above brought forward */
+	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, bytes->due)) {
+		held_arm(ls, bytes->due - jiffies);
 		goto unlock;
+	}
 	/* while there is no room nobody waits for these bytes */
 	if (!sk_stream_memory_free(sk)) {
 		held_arm(ls, HZ / 10);
