@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "rig.hpp"
 
+#include <cstdlib>
+
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
@@ -148,6 +150,10 @@ void check_nothing_left() {
     if (!libra_module::gone()) {
         FAIL_CHECK("left behind: " << libra_module::leftovers());
     }
+}
+
+int rounds(int usual) {
+    return std::getenv("LIBRA_TEST_SLOW") == nullptr ? usual : usual / 5;
 }
 
 double allowed_percent(const ProxyConfig& config, std::uint64_t size) {

@@ -74,6 +74,10 @@ private:
 /// Waits until no policy, domain, socket or payload is left.
 void check_nothing_left();
 
+/// How often to do again what looks for a race that `usual` times find: a fifth of them on a
+/// kernel that checks itself (LIBRA_TEST_SLOW), where each takes twenty times as long.
+int rounds(int usual);
+
 /// The most that a proxy may copy of bodies of this size, in percent.
 double allowed_percent(const ProxyConfig& config, std::uint64_t size);
 

@@ -496,13 +496,12 @@ TEST_CASE("Keys that several threads set at once leave nothing behind", "[ktls]"
 }
 
 TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[ktls]") {
-    constexpr int rounds = 250;
     for (const std::string what : {"asking", "tx", "rx", "rx-behind-tx"}) {
         {
             OwnKeys one;
             const std::string sent = OwnKeys::request();
             int leaked = 0;
-            for (int i = 0; i < rounds; ++i) {
+            for (int i = 0; i < rounds(250); ++i) {
                 const Figures before = libra_module::figures();
                 write_all(one.wires[0].get(), sent);
                 one.read(sent);
@@ -525,7 +524,6 @@ TEST_CASE("No placeholder leaves past us while another thread sets up kTLS", "[k
 }
 
 TEST_CASE("Attach and detach while kTLS is set up", "[ktls]") {
-    constexpr int rounds = 30;
     RigOptions options;
     options.attached = false;
     // the verifier, which finds no time beside this load on a kernel that checks itself
@@ -537,7 +535,7 @@ TEST_CASE("Attach and detach while kTLS is set up", "[ktls]") {
         LoadOptions load_options;
         load_options.width = 3;
         Load load(rig, {what}, load_options);
-        for (int i = 0; i < rounds; ++i) {
+        for (int i = rounds(30); i > 0; --i) {
             AttachOptions observe;
             observe.mode = "observe";
             Attachment attachment(rig.proxy->pid(), "", observe);
