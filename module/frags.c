@@ -17,15 +17,21 @@
 /* Never called, see above, but TCP looks for the calls that are optional */
 static const struct ubuf_info_ops frags_ubuf_ops;
 
-static bool frags_add(struct sk_buff *skb, struct page *page, u32 offset, u32 len)
+/* Does the packet end where these bytes begin? Then they need no fragment of their own */
+static bool frags_extend(struct sk_buff *skb, struct page *page, u32 offset, u32 len)
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
-	u32 i = shinfo->nr_frags;
 
-	if (skb_can_coalesce(skb, i, page, offset)) {
-		skb_frag_size_add(&shinfo->frags[i - 1], len);
-		return true;
-	}
+	if (!skb_can_coalesce(skb, shinfo->nr_frags, page, offset))
+		return false;
+	skb_frag_size_add(&shinfo->frags[shinfo->nr_frags - 1], len);
+	return true;
+}
+
+static bool frags_add(struct sk_buff *skb, struct page *page, u32 offset, u32 len)
+{
+	u32 i = skb_shinfo(skb)->nr_frags;
+
 	if (i >= READ_ONCE(net_hotdata.sysctl_max_skb_frags))
 		return false;
 	get_page(page);
@@ -33,7 +39,10 @@ static bool frags_add(struct sk_buff *skb, struct page *page, u32 offset, u32 le
 	return true;
 }
 
-/* Up to @length bytes of the next segments, over which @from moves; how many */
+/*
+ * Up to @length bytes of the next segments, over which @from moves; how many. Segments
+ * that touch are one already: only the first may go on where the packet ends.
+ */
 static u32 frags_add_all(struct sk_buff *skb, struct iov_iter *from, u32 length)
 {
 	const struct bio_vec *seg = from->bvec;
@@ -41,7 +50,8 @@ static u32 frags_add_all(struct sk_buff *skb, struct iov_iter *from, u32 length)
 
 	while (done < length) {
 		n = min(seg->bv_len - offset, length - done);
-		if (n && !frags_add(skb, seg->bv_page, seg->bv_offset + offset, n))
+		if (n && !(!done && frags_extend(skb, seg->bv_page, seg->bv_offset + offset, n)) &&
+		    !frags_add(skb, seg->bv_page, seg->bv_offset + offset, n))
 			break;
 		done += n;
 		offset += n;

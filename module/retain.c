@@ -44,22 +44,27 @@ static bool retain_find_room(struct libra_domain *domain, size_t charge)
 }
 
 /* Counters that all share are touched once for many pages */
-static bool retain_charge(struct libra_payload *payload, size_t charge)
+static noinline bool retain_credit(struct libra_payload *payload, size_t charge)
 {
 	size_t more = max(charge, CREDIT);
 
-	if (payload->credit < charge) {
-		if (!libra_domain_charge(payload->domain, more)) {
-			more = charge;
-			if (!retain_find_room(payload->domain, more)) {
-				/* copied this time; the next payload finds room, perhaps */
-				libra_spill_now(payload->domain);
-				return false;
-			}
+	if (!libra_domain_charge(payload->domain, more)) {
+		more = charge;
+		if (!retain_find_room(payload->domain, more)) {
+			/* copied this time; the next payload finds room, perhaps */
+			libra_spill_now(payload->domain);
+			return false;
 		}
-		payload->charge += more;
-		payload->credit += more;
 	}
+	payload->charge += more;
+	payload->credit += more;
+	return true;
+}
+
+static bool retain_charge(struct libra_payload *payload, size_t charge)
+{
+	if (unlikely(payload->credit < charge) && !retain_credit(payload, charge))
+		return false;
 	payload->credit -= charge;
 	return true;
 }
@@ -77,9 +82,9 @@ static bool retain_pinnable(const struct folio *folio)
 	return !folio_test_slab(folio) && folio_ref_count(folio) > 0;
 }
 
-/* Takes a reference of its own to @page */
-static enum libra_reason retain_page(struct libra_payload *payload,
-				     struct page *page, u32 offset, u32 len)
+/* Takes a reference of its own to @page; inline, since it is done for each of them */
+static __always_inline enum libra_reason retain_page(struct libra_payload *payload,
+						     struct page *page, u32 offset, u32 len)
 {
 	struct folio *folio = page_folio(page);
 
@@ -97,7 +102,8 @@ static enum libra_reason retain_page(struct libra_payload *payload,
 			return LIBRA_REASON_LINEAR;
 		if (!retain_charge(payload, folio_size(folio)))
 			return LIBRA_REASON_CAP;
-		payload->shared |= READ_ONCE(folio->mapping) || folio_mapped(folio);
+		if (!payload->shared)
+			payload->shared = READ_ONCE(folio->mapping) || folio_mapped(folio);
 	}
 	if (payload->nr_segs == payload->max_segs && !retain_grow(payload))
 		return LIBRA_REASON_NOMEM;
