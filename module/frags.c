@@ -50,7 +50,7 @@ static u32 frags_add_all(struct sk_buff *skb, struct iov_iter *from, u32 length)
 
 	while (done < length) {
 		n = min(seg->bv_len - offset, length - done);
-		if (n && !(!done && frags_extend(skb, seg->bv_page, seg->bv_offset + offset, n)) &&
+		if (n && (done || !frags_extend(skb, seg->bv_page, seg->bv_offset + offset, n)) &&
 		    !frags_add(skb, seg->bv_page, seg->bv_offset + offset, n))
 			break;
 		done += n;

@@ -47,18 +47,20 @@ static void held_timer(struct work_struct *work)
 	struct libra_held *held = &ls->tx.held;
 	struct sock *sk = ls->sk;
 
-	/* whoever sends just now decides, or asks for a timer of its own */
+	/*
+	 * Whoever sends just now decides. A timer that is set by now is that of other bytes,
+	 * and does not come earlier for these; else this one comes again, with its references.
+	 */
 	if (!mutex_trylock(&ls->tx.lock)) {
-		held_arm(ls, HELD_JIFFIES);
+		if (queue_delayed_work(libra_send_wq, &bytes->timer, HELD_JIFFIES))
+			return;
 		goto put;
 	}
 	if (held->finished || held->state == LIBRA_HELD_NONE)
 		goto unlock;
-	/* other bytes are held by now: this may be their timer, which the above brought forward */
-	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, bytes->due)) {
-		held_arm(ls, bytes->due - jiffies);
+	/* other bytes are held by now, with a timer of their own */
+	if (held->state == LIBRA_HELD_WAIT && time_before(jiffies, bytes->due))
 		goto unlock;
-	}
 	/* while there is no room nobody waits for these bytes */
 	if (!sk_stream_memory_free(sk)) {
 		held_arm(ls, HZ / 10);

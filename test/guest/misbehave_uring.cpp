@@ -41,7 +41,7 @@ int Uring::complete() {
     must(::io_uring_submit(&ring_), "io_uring_submit");
     while (more) {
         io_uring_cqe* done = nullptr;
-        __kernel_timespec limit{std::chrono::seconds(hang).count(), 0};
+        __kernel_timespec limit{hang.count(), 0};
         const int error = ::io_uring_wait_cqe_timeout(&ring_, &done, &limit);
         if (error == -EINTR) {
             continue;
