@@ -136,6 +136,7 @@ static void elide_publish(struct libra_rx_call *call, struct libra_payload *payl
 	}
 	payload->followed = call->available && libra_stream_in_payload(stream);
 	libra_placeholder_mark_steps(payload, &call->place, &call->ls->buffers_there);
+	libra_place_remember(payload);
 	iov_iter_advance(call->to, payload->len);
 	stream->tail.len = 0;
 	WRITE_ONCE(stream->uncopied, stream->uncopied + payload->len);

@@ -128,6 +128,27 @@ void libra_place_free(struct libra_payload *payload)
 		kfree(payload->places);
 }
 
+/* Memory that nobody has touched yet reads as zeroes */
+static u64 place_begins(const struct libra_place *place)
+{
+	u64 begins;
+
+	if (place->node.last - place->node.start < sizeof(begins) - 1 ||
+	    get_user(begins, (u64 __user *)place->node.start))
+		return 0;
+	return begins;
+}
+
+void libra_place_remember(struct libra_payload *payload)
+{
+	u32 i;
+
+	pagefault_disable();
+	for (i = 0; i < payload->nr_places && payload->places[i].offset < payload->len; i++)
+		payload->places[i].begins = place_begins(&payload->places[i]);
+	pagefault_enable();
+}
+
 static void place_out(struct libra_domain *domain, struct libra_place *place)
 {
 	lockdep_assert_held(&domain->lock);
@@ -284,7 +305,9 @@ static bool place_marked(const struct libra_payload *payload, u32 from, u32 to)
 /*
  * @place is a copy. It stands when the markers next to the range do; when the
  * application has used the memory again one of them is gone, or one inside the
- * range, which was searched in vain.
+ * range, which was searched in vain. Where there is none on one side, as in all but the
+ * first buffer of a vector, memory that was freed, or allocated anew, tells it by its
+ * first bytes.
  */
 static bool place_stands(const struct libra_place *place, unsigned long at, size_t len)
 {
@@ -295,7 +318,8 @@ static bool place_stands(const struct libra_place *place, unsigned long at, size
 	long before, behind;
 	int one, other;
 
-	if (place_marked(place->payload, from, to))
+	might_fault();
+	if (place_marked(place->payload, from, to) || place_begins(place) != place->begins)
 		return false;
 	place_neighbours(place->payload, from, to, &before, &behind);
 	one = place_marker(place, before);

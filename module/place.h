@@ -22,6 +22,7 @@ struct libra_place {
 	struct interval_tree_node node;
 	struct libra_payload *payload;
 	u32 offset;		/* of the payload, at node.start */
+	u64 begins;		/* what stood there when the application got it */
 };
 
 /*
@@ -33,6 +34,8 @@ struct libra_place {
 enum libra_reason libra_place_prepare(struct libra_payload *payload,
 				      const struct iov_iter *iter, u32 len);
 void libra_place_free(struct libra_payload *payload);
+/* All markers are written: what does each place begin with? */
+void libra_place_remember(struct libra_payload *payload);
 
 /* With domain->lock */
 void libra_place_insert(struct libra_payload *payload);

@@ -4,6 +4,7 @@
 //
 //   accept                  the next socket, numbered from 0 on
 //   recv S AT LEN           one recv(2) into the memory
+//   recvmsg S AT LEN AT LEN one recvmsg(2) into two pieces of it
 //   send S AT LEN [FLAG]... one send(2) from it: more, eor, dontroute, dontwait
 //   put AT HEX              writes bytes
 //   get AT LEN              and reads them
@@ -14,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstring>
 #include <iostream>
 #include <sstream>
@@ -69,6 +71,9 @@ public:
         if (name == "recv") {
             return result(::recv(fd, memory_ + at, size, 0));
         }
+        if (name == "recvmsg") {
+            return receive_scattered(fd, at, size, words);
+        }
         if (name == "send") {
             return send(fd, at, size, words);
         }
@@ -100,6 +105,18 @@ private:
             std::memmove(memory_ + at + done, memory_ + second, std::min(third, first - done));
         }
         return "done";
+    }
+
+    std::string receive_scattered(int fd, std::size_t at, std::size_t size,
+                                  std::istringstream& words) {
+        std::size_t second_at = 0;
+        std::size_t second_size = 0;
+        words >> second_at >> second_size;
+        std::array<iovec, 2> pieces{{{memory_ + at, size}, {memory_ + second_at, second_size}}};
+        msghdr message{};
+        message.msg_iov = pieces.data();
+        message.msg_iovlen = pieces.size();
+        return result(::recvmsg(fd, &message, 0));
     }
 
     std::string send(int fd, std::size_t at, std::size_t size, std::istringstream& words) {
