@@ -127,10 +127,18 @@ static bool guard_in_handshake(const struct libra_sock *ls)
 static int guard_check(struct libra_sock *ls, struct libra_domain *domain,
 		       const struct iov_iter *from, size_t len, struct libra_tail *tail)
 {
-	if ((READ_ONCE(libra_ever_elided) && guard_sees(tail, from, len)) ||
-	    (domain && libra_place_cut(domain, from, len)))
+	int ret;
+
+	if (READ_ONCE(libra_ever_elided) && guard_sees(tail, from, len))
 		return libra_sock_kill(ls, LIBRA_RESET_GUARD);
-	return guard_in_handshake(ls) ? libra_handshake_check(ls, domain, from, len) : 0;
+	/* records that follow each other are no placeholder, wherever in memory they lie */
+	if (guard_in_handshake(ls)) {
+		ret = libra_handshake_check(ls, domain, from, len);
+		if (ret || guard_in_handshake(ls))
+			return ret;
+	}
+	return domain && libra_place_cut(domain, from, len) ?
+	       libra_sock_kill(ls, LIBRA_RESET_GUARD) : 0;
 }
 
 /* Of @len bytes that were checked these have left; with tx.lock */

@@ -212,6 +212,21 @@ TEST_CASE("A buffer of a vector that is used again is no placeholder", "[gate]")
     }
 }
 
+TEST_CASE("A handshake is no placeholder, wherever it lies", "[gate]") {
+    Stage stage;
+    stage.elide(0);
+    // between two markers, which both stay
+    const std::size_t gap = 2 * marker_step + 1000;
+    const std::string record = std::string("\x16\x03\x03\x01\x2c", 5) + pattern(300);
+    stage.ask(fmt::format("put {} {}", gap, hex(record)));
+    Wire& wire = stage.connect();
+    CHECK(stage.send(gap, 200) == "200");
+    CHECK(stage.send(gap + 200, record.size() - 200) == std::to_string(record.size() - 200));
+    CHECK((Stage::hear(wire, record.size()).bytes == record));
+    CHECK(stage.resets() == 0);
+    stage.finish();
+}
+
 TEST_CASE("A marker that is cut by two writes of one head does not leave", "[gate]") {
     Stage stage;
     stage.elide(0);
