@@ -14,16 +14,17 @@
  * of TCP are let in, to be refused, until there are none; with one in tls's queue the
  * connection ends.
  *
- * Who has the file is all that is known of others. A ring's registered file, and one
- * that a third thread closes meanwhile, count for one less.
+ * Who has the file is all that is known of others.
  */
 #include <linux/delay.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/task_stack.h>
 #include <net/tcp.h>
 #include <net/tls.h>
+#include <asm/syscall.h>
 
 #include "compat/compat.h"
 #include "domain.h"
@@ -47,12 +48,41 @@ static bool swap_table_shared(void)
 	return atomic_read(&current->files->count) > 1;
 }
 
-/* Whoever is in a call on the socket has its file, and so has this call where it is shared */
+/* A system call's first argument is its descriptor, nearly always */
+static bool swap_named(const struct file *file)
+{
+	unsigned long args[6];
+	struct file *named;
+
+	syscall_get_arguments(current, current_pt_regs(), args);
+	named = fget(args[0]);
+	if (named)
+		fput(named);
+	return named == file;
+}
+
+static int swap_same(const void *file, struct file *other, unsigned int fd)
+{
+	return file == other;
+}
+
+static bool swap_in_table(const struct file *file)
+{
+	return swap_named(file) || iterate_fd(current->files, 0, swap_same, file);
+}
+
+/*
+ * Whoever is in a call on the socket has its file, and so has this call where the table is
+ * shared. What is left is the table's own, if it has it still: else it belongs to somebody in
+ * a call, or to a ring, whose calls do without (asked behind: a file that is put in comes
+ * from somebody who had it).
+ */
 static bool swap_alone_now(const struct sock *sk)
 {
-	struct file *file = sk->sk_socket->file;
+	const struct file *file = sk->sk_socket->file;
 
-	return file && current->files && file_count(file) <= 1 + swap_table_shared();
+	return file && current->files && file_count(file) <= 1 + swap_table_shared() &&
+	       swap_in_table(file);
 }
 
 /* A call cannot end while the socket is locked */

@@ -172,6 +172,9 @@ public:
         if (name == "send-while") {
             return send_while(argument, std::chrono::microseconds(std::stoul(more)));
         }
+        if (name == "send-while-closed") {
+            return send_while_closed(std::chrono::milliseconds(size));
+        }
         if (name == "answer-without") {
             return answer_without(size, std::stoul(more));
         }
@@ -347,6 +350,20 @@ private:
         while (std::chrono::steady_clock::now() < until) {
         }
         return slice(0, 60'000);
+    }
+
+    /// The same while one thread asks for TLS and a third one closes the file: each begins when
+    /// the one before had its `turn`.
+    std::string send_while_closed(std::chrono::milliseconds turn) {
+        std::string sent;
+        {
+            const std::jthread asking([fd = fd_] { ask_for_tls(fd); });
+            std::this_thread::sleep_for(turn);
+            const std::jthread sending([&] { sent = slice(0, 60'000); });
+            std::this_thread::sleep_for(turn);
+            socket_.reset();
+        }
+        return sent;
     }
 
     /// So many bytes of the body that was read last, from an offset on.
