@@ -27,6 +27,7 @@
 #include <iostream>
 #include <latch>
 #include <map>
+#include <span>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -35,6 +36,7 @@
 #include <fmt/format.h>
 
 #include "own_ktls.hpp"
+#include "ring_tls.hpp"
 #include "toy.hpp"
 #include "wire.hpp"
 
@@ -174,6 +176,10 @@ public:
         }
         if (name == "send-while-closed") {
             return send_while_closed(std::chrono::milliseconds(size));
+        }
+        if (name == "send-while-ring") {
+            return std::to_string(send_while_ring_asks_for_tls(
+                std::move(socket_), body_seen(0, 60'000), std::chrono::milliseconds(size)));
         }
         if (name == "answer-without") {
             return answer_without(size, std::stoul(more));
@@ -368,9 +374,12 @@ private:
 
     /// So many bytes of the body that was read last, from an offset on.
     std::string slice(std::size_t offset, std::size_t size) const {
+        const auto bytes = body_seen(offset, size);
+        return result(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+    }
+    std::span<const char> body_seen(std::size_t offset, std::size_t size) const {
         const std::string_view seen(buffer_.data(), 4096);
-        const char* body = buffer_.data() + seen.find("\r\n\r\n") + 4;
-        return result(::send(fd_, body + offset, size, MSG_NOSIGNAL));
+        return std::span(buffer_).subspan(seen.find("\r\n\r\n") + 4 + offset, size);
     }
 
     /// An answer of which so many bytes can be read, and no more.
