@@ -17,9 +17,9 @@
 
 namespace bench {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BareRow, proxy, path, kernel, method, connections, body_bytes,
-                                   wall_us, proxy_us, proxy_instructions, proxy_cycles, spread,
-                                   runs)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BareRow, proxy, path, kernel, method, workers, connections,
+                                   body_bytes, wall_us, wall_spread, proxy_us, proxy_instructions,
+                                   proxy_cycles, spread, runs)
 
 namespace {
 
@@ -102,6 +102,10 @@ BareRow row_of(const Contender& who, const Lane& lane, const Shape& shape,
     const auto median = [&](auto get) { return sorted(samples, get)[middle]; };
     const auto whole = [&](auto get) { return static_cast<std::uint64_t>(median(get)); };
     const auto on_processor = sorted(samples, [](const Timed& one) { return one.proxy_us; });
+    const auto by_clock = sorted(samples, [](const Timed& one) { return one.wall_us; });
+    const auto spread = [middle](const std::vector<double>& values) {
+        return (values.back() - values.front()) / std::max(1e-9, values[middle]);
+    };
     utsname kernel{};
     ::uname(&kernel);
     BareRow row;
@@ -109,13 +113,15 @@ BareRow row_of(const Contender& who, const Lane& lane, const Shape& shape,
     row.path = lane.path();
     row.kernel = kernel.release;
     row.method = shape.method;
+    row.workers = who.config.workers;
     row.connections = shape.connections;
     row.body_bytes = shape.body_bytes;
-    row.wall_us = median([](const Timed& one) { return one.wall_us; });
+    row.wall_us = by_clock[middle];
+    row.wall_spread = spread(by_clock);
     row.proxy_us = on_processor[middle];
     row.proxy_instructions = whole([](const Timed& one) { return one.instructions; });
     row.proxy_cycles = whole([](const Timed& one) { return one.cycles; });
-    row.spread = (on_processor.back() - on_processor.front()) / std::max(1e-9, row.proxy_us);
+    row.spread = spread(on_processor);
     row.runs = static_cast<int>(samples.size());
     return row;
 }
@@ -167,6 +173,33 @@ std::vector<BareRow> bare(const Contender& who, const std::vector<Shape>& shapes
 
 std::string to_json(const std::vector<BareRow>& rows) {
     return nlohmann::json(rows).dump(2) + "\n";
+}
+
+std::vector<BareRow> bare_from_json(const std::string& text) {
+    return nlohmann::json::parse(text).get<std::vector<BareRow>>();
+}
+
+std::string speedup_table(const std::vector<BareRow>& few, const std::vector<BareRow>& many) {
+    std::string text = fmt::format(
+        "requests a second, with the spread of the time that they took\n"
+        "{:17} {:>8} {:6}  {:>18} {:>18}  {:>6}\n",
+        "proxy", "bytes", "path", fmt::format("{} worker(s)", few.empty() ? 0 : few[0].workers),
+        fmt::format("{} worker(s)", many.empty() ? 0 : many[0].workers), "times");
+    const auto rate = [](const BareRow& row) {
+        return fmt::format("{:.0f} ({:.1f} %)", 1e6 / row.wall_us, row.wall_spread * 100);
+    };
+    for (const BareRow& one : few) {
+        const auto other = std::find_if(many.begin(), many.end(), [&](const BareRow& row) {
+            return row.proxy == one.proxy && row.path == one.path && row.method == one.method &&
+                   row.connections == one.connections && row.body_bytes == one.body_bytes;
+        });
+        if (other != many.end()) {
+            text +=
+                fmt::format("{:17} {:>8} {:6}  {:>18} {:>18}  {:6.2f}\n", one.proxy, one.body_bytes,
+                            one.path, rate(one), rate(*other), one.wall_us / other->wall_us);
+        }
+    }
+    return text;
 }
 
 std::string table(const std::vector<BareRow>& rows) {

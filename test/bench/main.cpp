@@ -38,6 +38,7 @@ struct Plan {
     std::vector<double> loads; ///< parts of what the copying path can do: latencies are measured
     int seconds = 30;          ///< of guest time, for each of these
     bool bare = false;         ///< a real machine
+    int workers = 0;           ///< of each proxy, there; 0: what its configuration says
     int locks = 0;             ///< requests during which the kernel counts them; 0: none
     std::vector<int> scale;    ///< most connections, most payloads: their influence is measured
     std::string kallsyms; ///< where the kernel's symbols go while all is loaded; empty: nowhere
@@ -164,14 +165,18 @@ bool wanted(const Plan& plan, const Contender& who) {
     return named(plan.only, who.name) || (plan.only.empty() && !who.on_request);
 }
 
+void keep_paths(Contender& who, const Plan& plan) {
+    std::erase_if(who.paths, [&](const std::string& path) {
+        return !plan.paths.empty() && !named(plan.paths, path);
+    });
+}
+
 int measure(const Plan& plan, const std::string& json) {
     guest::libra_module::load_parser();
     Bench bench(plan);
     for (Contender who : contenders()) {
         who.disk = plan.disk;
-        std::erase_if(who.paths, [&](const std::string& path) {
-            return !plan.paths.empty() && !named(plan.paths, path);
-        });
+        keep_paths(who, plan);
         if (wanted(plan, who) && !who.paths.empty()) {
             const auto offload = who.device ? std::make_unique<guest::Offload>(false) : nullptr;
             bench.run(who);
@@ -205,9 +210,13 @@ int measure_latencies(const Plan& plan, const std::string& json) {
 int measure_bare(const Plan& plan, const std::string& json) {
     std::vector<BareRow> rows;
     guest::libra_module::load_parser();
-    for (const Contender& who : contenders()) {
+    for (Contender who : contenders()) {
+        keep_paths(who, plan);
+        if (plan.workers > 0) {
+            who.config.workers = plan.workers;
+        }
         // the kernel's threads that work for a sockmap work for others as well
-        if (wanted(plan, who) && who.kind != Kind::sockmap) {
+        if (wanted(plan, who) && who.kind != Kind::sockmap && !who.paths.empty()) {
             const auto more = bare(who, shapes_of(who, plan), plan.runs);
             rows.insert(rows.end(), more.begin(), more.end());
         }
@@ -263,6 +272,21 @@ int report(const std::vector<std::string>& files, const std::string& json) {
     return 0;
 }
 
+/// Two results of measure_bare(), with few workers and with many, as one, and what those gain.
+int speedup(const std::vector<std::string>& files, const std::string& json) {
+    if (files.size() != 2) {
+        throw options::error("--speedup takes two files");
+    }
+    std::vector<BareRow> few = bare_from_json(guest::slurp(files[0]));
+    const std::vector<BareRow> many = bare_from_json(guest::slurp(files[1]));
+    fmt::print("{}", speedup_table(few, many));
+    few.insert(few.end(), many.begin(), many.end());
+    if (!json.empty()) {
+        guest::spew(json, to_json(few));
+    }
+    return 0;
+}
+
 /// What guests left in these directories (few and many runs, copying and with Libra), as a table.
 int profile(const std::vector<std::string>& directories, const Plan& plan,
             const std::string& json) {
@@ -302,6 +326,7 @@ int run(int argc, char** argv) {
     std::vector<std::string> files;
     std::vector<std::string> forwarding;
     std::vector<std::string> profiled;
+    std::vector<std::string> sped;
     options::options_description all(
         "libra-bench --cpu NAME --json FILE | --report FILE... [--json FILE | --against FILE]");
     auto add = all.add_options();
@@ -324,6 +349,9 @@ int run(int argc, char** argv) {
         "which locks are waited for during so many requests, on a kernel with CONFIG_LOCK_STAT");
     add("bare-metal", options::bool_switch(&plan.bare),
         "by the clock and perf's counters: not in a guest with icount, and without --cpu");
+    add("workers", options::value(&plan.workers), "of each proxy, with --bare-metal");
+    add("speedup", options::value(&sped)->multitoken(),
+        "FEW MANY: what more workers gain, from two results of --bare-metal");
     add("kallsyms", options::value(&plan.kallsyms),
         "where the kernel's symbols go while all is loaded, for --profile");
     add("profile", options::value(&profiled)->multitoken(),
@@ -345,6 +373,9 @@ int run(int argc, char** argv) {
     }
     if (!profiled.empty()) {
         return profile(profiled, plan, json);
+    }
+    if (!sped.empty()) {
+        return speedup(sped, json);
     }
     if (!files.empty() && !kept.empty()) {
         return check(kept, files);
