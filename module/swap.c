@@ -79,7 +79,7 @@ static bool swap_in_table(const struct file *file)
  */
 static bool swap_alone_now(const struct sock *sk)
 {
-	const struct file *file = sk->sk_socket->file;
+	struct file *file = sk->sk_socket->file;
 
 	return file && current->files && file_count(file) <= 1 + swap_table_shared() &&
 	       swap_in_table(file);
