@@ -24,8 +24,13 @@
 #include "payload.h"
 #include "sock.h"
 
+/* Of all versions */
+#define RECORD_MAJOR		3
+/* TLS 1.2: what is encrypted may be so much longer than 16 KB */
+#define RECORD_MAX		(16384 + 2048)
+
 /* Record header: a handshake message, of TLS or what calls itself so for old servers' sake */
-static const u8 handshake_first[] = { TLS_RECORD_TYPE_HANDSHAKE, 3 };
+static const u8 handshake_first[] = { TLS_RECORD_TYPE_HANDSHAKE, RECORD_MAJOR };
 
 bool libra_handshake_begins(struct libra_sock *ls, struct libra_stream *stream, u32 looked)
 {
@@ -55,6 +60,8 @@ static bool handshake_ends(const struct libra_sock *ls, struct libra_handshake *
 {
 	bool client = ls->tx.stream.side == LIBRA_SIDE_REQUEST;
 
+	if (handshake->header[1] != RECORD_MAJOR || handshake->left > RECORD_MAX)
+		return true;
 	switch (handshake->header[0]) {
 	case TLS_RECORD_TYPE_CHANGE_CIPHER_SPEC:
 		handshake->changed = true;

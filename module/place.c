@@ -114,6 +114,7 @@ enum libra_reason libra_place_prepare(struct libra_payload *payload,
 		place[i].node.last = at + range - 1;
 		place[i].payload = payload;
 		place[i].offset = done;
+		place[i].known = false;
 		RB_CLEAR_NODE(&place[i].node.rb);
 		done += range;
 	}
@@ -128,24 +129,21 @@ void libra_place_free(struct libra_payload *payload)
 		kfree(payload->places);
 }
 
-/* Memory that nobody has touched yet reads as zeroes */
-static u64 place_begins(const struct libra_place *place)
+static bool place_begins(const struct libra_place *place, u64 *begins)
 {
-	u64 begins;
-
-	if (place->node.last - place->node.start < sizeof(begins) - 1 ||
-	    get_user(begins, (u64 __user *)place->node.start))
-		return 0;
-	return begins;
+	return place->node.last - place->node.start >= sizeof(*begins) - 1 &&
+	       !get_user(*begins, (u64 __user *)place->node.start);
 }
 
+/* Pages that are not there stay so */
 void libra_place_remember(struct libra_payload *payload)
 {
+	struct libra_place *place = payload->places;
 	u32 i;
 
 	pagefault_disable();
-	for (i = 0; i < payload->nr_places && payload->places[i].offset < payload->len; i++)
-		payload->places[i].begins = place_begins(&payload->places[i]);
+	for (i = 0; i < payload->nr_places && place->offset < payload->len; i++, place++)
+		place->known = place_begins(place, &place->begins);
 	pagefault_enable();
 }
 
@@ -302,12 +300,20 @@ static bool place_marked(const struct libra_payload *payload, u32 from, u32 to)
 	return step < steps && step * LIBRA_MARKER_STEP + LIBRA_MARKER_LEN - 1 <= to;
 }
 
+static bool place_begins_anew(const struct libra_place *place)
+{
+	u64 begins;
+
+	might_fault();
+	return place->known && (!place_begins(place, &begins) || begins != place->begins);
+}
+
 /*
  * @place is a copy. It stands when the markers next to the range do; when the
  * application has used the memory again one of them is gone, or one inside the
  * range, which was searched in vain. Where there is none on one side, as in all but the
- * first buffer of a vector, memory that was freed, or allocated anew, tells it by its
- * first bytes.
+ * first buffer of a vector, memory that was allocated anew tells it by its first bytes,
+ * if it begins where the buffer did; what was freed does, often.
  */
 static bool place_stands(const struct libra_place *place, unsigned long at, size_t len)
 {
@@ -318,13 +324,14 @@ static bool place_stands(const struct libra_place *place, unsigned long at, size
 	long before, behind;
 	int one, other;
 
-	might_fault();
-	if (place_marked(place->payload, from, to) || place_begins(place) != place->begins)
+	if (place_marked(place->payload, from, to))
 		return false;
 	place_neighbours(place->payload, from, to, &before, &behind);
 	one = place_marker(place, before);
 	other = place_marker(place, behind);
-	return one && other && (one > 0 || other > 0);
+	if (!one || !other || (one < 0 && other < 0))
+		return false;
+	return (one > 0 && other > 0) || !place_begins_anew(place);
 }
 
 static bool place_cut_range(struct libra_domain *domain, unsigned long at, size_t len)

@@ -22,6 +22,7 @@ struct libra_place {
 	struct interval_tree_node node;
 	struct libra_payload *payload;
 	u32 offset;		/* of the payload, at node.start */
+	bool known;		/* whether the next is */
 	u64 begins;		/* what stood there when the application got it */
 };
 

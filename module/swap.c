@@ -25,6 +25,7 @@
 #include <net/tcp.h>
 #include <net/tls.h>
 #include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "compat/compat.h"
 #include "domain.h"
@@ -48,41 +49,43 @@ static bool swap_table_shared(void)
 	return atomic_read(&current->files->count) > 1;
 }
 
-/* A system call's first argument is its descriptor, nearly always */
-static bool swap_named(const struct file *file)
+/*
+ * Is this setsockopt(2), of a descriptor that is there still? A worker of io_uring has the
+ * registers of whoever made it.
+ */
+static bool swap_by_descriptor(const struct file *file)
 {
+	struct pt_regs *regs = current_pt_regs();
 	unsigned long args[6];
 	struct file *named;
 
-	syscall_get_arguments(current, current_pt_regs(), args);
+	if (current->flags & PF_IO_WORKER || syscall_get_nr(current, regs) != __NR_setsockopt)
+		return false;
+	syscall_get_arguments(current, regs, args);
 	named = fget(args[0]);
 	if (named)
 		fput(named);
 	return named == file;
 }
 
-static int swap_same(const void *file, struct file *other, unsigned int fd)
-{
-	return file == other;
-}
-
-static bool swap_in_table(const struct file *file)
-{
-	return swap_named(file) || iterate_fd(current->files, 0, swap_same, file);
-}
-
 /*
- * Whoever is in a call on the socket has its file, and so has this call where the table is
- * shared. What is left is the table's own, if it has it still: else it belongs to somebody in
- * a call, or to a ring, whose calls do without (asked behind: a file that is put in comes
- * from somebody who had it).
+ * Whoever is in a system call on the socket has its file, and so has this one where the table
+ * is shared; the rest is the table's own. A ring's calls may do without, but it has the file
+ * itself. Where the table has it no longer somebody else has what is counted (asked behind:
+ * whoever put it in meanwhile had it).
  */
 static bool swap_alone_now(const struct sock *sk)
 {
 	struct file *file = sk->sk_socket->file;
 
-	return file && current->files && file_count(file) <= 1 + swap_table_shared() &&
-	       swap_in_table(file);
+	if (!file || !current->files)
+		return false;
+	/* our calls are there before this: who takes the file later, a full barrier, finds them */
+	smp_mb();
+	if (file_count(file) > 1 + swap_table_shared())
+		return false;
+	smp_rmb();	/* behind */
+	return swap_by_descriptor(file);
 }
 
 /* A call cannot end while the socket is locked */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-// A socket that only a ring of io_uring has: no descriptor, and no reference for each call.
+// A socket that a ring of io_uring has, whose calls take no reference of their own.
 #pragma once
 
 #include <chrono>
@@ -10,8 +10,10 @@
 namespace guest {
 
 /// One worker of the ring asks for TLS, as setsockopt() does; after a `turn` another one sends
-/// `bytes`. The connection ends with the ring. What the send returned: bytes, or a negative errno.
-/// Throws std::system_error.
+/// `bytes`. What the send returned: bytes, or a negative errno. Throws std::system_error.
+int send_while_ring_asks_for_tls(int socket, std::span<const char> bytes,
+                                 std::chrono::milliseconds turn);
+/// The same where only the ring has the socket; the connection ends with it.
 int send_while_ring_asks_for_tls(Fd socket, std::span<const char> bytes,
                                  std::chrono::milliseconds turn);
 

@@ -212,6 +212,19 @@ TEST_CASE("A buffer of a vector that is used again is no placeholder", "[gate]")
     }
 }
 
+TEST_CASE("A placeholder that was written over where it begins is one still", "[gate]") {
+    Stage stage;
+    stage.elide(0);
+    stage.ask(fmt::format("put 0 {}", hex(std::string(64, '!'))));
+    // between two markers
+    const std::size_t slice = marker_step + 100;
+    const std::string bytes = stage.memory(slice, 1000);
+    Wire& wire = stage.request();
+    stage.send(slice, bytes.size(), "dontroute");
+    stage.expect_reset(Stage::hear(wire, bytes.size()), bytes);
+    stage.finish();
+}
+
 TEST_CASE("A handshake is no placeholder, wherever it lies", "[gate]") {
     Stage stage;
     stage.elide(0);

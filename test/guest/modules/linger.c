@@ -19,9 +19,24 @@ module_param(ms, uint, 0444);
 MODULE_PARM_DESC(ms, "how long, in milliseconds");
 
 static struct kprobe probes[LINGER_MAX];
+static atomic_t came[LINGER_MAX];
+
+static int linger_get_least(char *buffer, const struct kernel_param *param)
+{
+	int least = INT_MAX, i;
+
+	for (i = 0; i < nr_at; i++)
+		least = min(least, atomic_read(&came[i]));
+	return sysfs_emit(buffer, "%d\n", least);
+}
+
+static const struct kernel_param_ops linger_least_ops = { .get = linger_get_least };
+module_param_cb(least, &linger_least_ops, NULL, 0444);
+MODULE_PARM_DESC(least, "how often somebody came to the one where they came least often");
 
 static int linger(struct kprobe *probe, struct pt_regs *regs)
 {
+	atomic_inc(&came[probe - probes]);
 	mdelay(ms);
 	return 0;
 }
