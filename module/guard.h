@@ -20,7 +20,6 @@ int libra_guard_send(struct libra_sock *ls, struct libra_domain *domain,
 		     struct msghdr *msg);
 
 /* The same for a write that is no part of the stream, framed or not, see libra_tls_aside() */
-int libra_guard_send_aside(struct libra_sock *ls, struct libra_domain *domain,
-			   struct msghdr *msg);
+int libra_guard_send_aside(struct libra_sock *ls, struct msghdr *msg);
 
 #endif /* _LIBRA_GUARD_H */

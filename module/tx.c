@@ -378,14 +378,13 @@ static int tx_disconnected(struct sock *sk, int before)
 }
 
 /* Between the bytes of the stream, in which it has no place; behind an alert no more come */
-static int tx_aside(struct libra_sock *ls, struct libra_domain *domain, struct msghdr *msg,
-		    size_t *done)
+static int tx_aside(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 {
 	int ret;
 
 	if (libra_tls_ends(msg))
 		libra_finish_send(ls);
-	ret = libra_guard_send_aside(ls, domain, msg);
+	ret = libra_guard_send_aside(ls, msg);
 	if (ret > 0)
 		*done = ret;
 	return min(ret, 0);
@@ -411,7 +410,7 @@ static int tx_send(struct libra_sock *ls, struct msghdr *msg, size_t *done)
 	if (ret)
 		return ret;
 	if (libra_tls_aside(ls, msg))
-		return tx_aside(ls, call.domain, msg, done);
+		return tx_aside(ls, msg, done);
 	if (libra_stream_synced(call.stream) && tx_unusual(ls, msg)) {
 		/* others of this process will be like it */
 		if (call.domain && tx_stamped(ls->sk))

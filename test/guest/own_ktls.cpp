@@ -74,15 +74,19 @@ int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records)
     return set_key(fd, direction, version, records, 'k');
 }
 
-int renew_tx(int fd) {
-    auto bytes = key_update;
-    Record record(bytes);
+ssize_t send_handshake(int fd, std::span<const unsigned char> bytes) {
+    // sendmsg() only reads them
+    Record record({const_cast<unsigned char*>(bytes.data()), bytes.size()});
     cmsghdr* type = CMSG_FIRSTHDR(&record.message);
     type->cmsg_level = SOL_TLS;
     type->cmsg_type = TLS_SET_RECORD_TYPE;
     type->cmsg_len = CMSG_LEN(1);
     *CMSG_DATA(type) = handshake;
-    if (std::cmp_not_equal(check(::sendmsg(fd, &record.message, MSG_NOSIGNAL), "a KeyUpdate"),
+    return ::sendmsg(fd, &record.message, MSG_NOSIGNAL);
+}
+
+int renew_tx(int fd) {
+    if (std::cmp_not_equal(check(send_handshake(fd, key_update), "a KeyUpdate"),
                            key_update.size())) {
         throw std::runtime_error("not all of a KeyUpdate was sent");
     }

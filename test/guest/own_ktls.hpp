@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ bool own_ktls(int fd);
 /// linux/tls.h. What setsockopt() returns.
 int own_key(int fd, int direction, std::uint16_t version, std::uint64_t records);
 int ask_for_tls(int fd);
+/// A record that is no data, over keys that are set: what sendmsg() returns.
+ssize_t send_handshake(int fd, std::span<const unsigned char> bytes);
 
 /// Renews the keys of TLS 1.3 as RFC 8446 has it: a KeyUpdate, and behind it the next keys.
 /// What setsockopt() returns: 0, or EBUSY from a kernel that keeps to the first ones (before

@@ -569,6 +569,25 @@ TEST_CASE("Nor when the other one comes at the worst moment", "[ktls]") {
     }
 }
 
+TEST_CASE("A record that is no data is no placeholder, wherever it lies", "[ktls]") {
+    {
+        OwnKeys one;
+        one.elide();
+        const auto before = libra_module::figures().all_resets();
+        CHECK(one.toy.ask("key12") == "0");
+        // between two markers, which both stay
+        constexpr std::size_t size = 16;
+        CHECK(one.toy.ask(fmt::format("send-handshake 5000 {}", size)) == std::to_string(size));
+        constexpr std::size_t header = 5;
+        constexpr std::size_t nonce = 8;
+        constexpr std::size_t tag = 16;
+        const std::string record = read_all(one.wires[0].get(), header + nonce + size + tag);
+        CHECK(record.size() == header + nonce + size + tag);
+        CHECK(libra_module::figures().all_resets() == before);
+    }
+    check_nothing_left();
+}
+
 TEST_CASE("Attach and detach while kTLS is set up", "[ktls]") {
     RigOptions options;
     options.attached = false;

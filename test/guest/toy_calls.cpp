@@ -179,6 +179,11 @@ public:
         if (name == "send-while") {
             return send_while(argument, std::chrono::microseconds(std::stoul(more)));
         }
+        if (name == "send-handshake") {
+            const auto bytes = body_seen(size, std::stoul(more));
+            return result(send_handshake(
+                fd_, {reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()}));
+        }
         if (name == "send-while-closed") {
             return send_while_closed(std::chrono::milliseconds(size));
         }
