@@ -600,7 +600,7 @@ TEST_CASE("Attach and detach while kTLS is set up", "[ktls]") {
         LoadOptions load_options;
         load_options.width = 3;
         Load load(rig, {what}, load_options);
-        for (int i = rounds(30); i > 0; --i) {
+        for (int i = rounds(20); i > 0; --i) {
             AttachOptions observe;
             observe.mode = "observe";
             Attachment attachment(rig.proxy->pid(), "", observe);
