@@ -136,11 +136,11 @@ void try_seeds(const ProxyConfig& config, std::uint64_t usual) {
 TEST_CASE("nginx with Libra sends what nginx sends, whatever it gets", "[hostile]") {
     ProxyConfig config = nginx_large();
     config.location_lines = "proxy_ignore_client_abort on;\n";
-    try_seeds(config, 300);
+    try_seeds(config, 200);
 }
 
 TEST_CASE("HAProxy with Libra sends what HAProxy sends, whatever it gets", "[hostile]") {
-    try_seeds(haproxy_16k(), 500);
+    try_seeds(haproxy_16k(), 300);
 }
 
 TEST_CASE("A request that only the proxy understands does not end elision for good", "[hostile]") {
