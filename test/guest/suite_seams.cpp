@@ -237,6 +237,11 @@ TEST_CASE("A handshake is no placeholder, wherever it lies", "[gate]") {
     CHECK(stage.send(gap + 200, record.size() - 200) == std::to_string(record.size() - 200));
     CHECK((Stage::hear(wire, record.size()).bytes == record));
     CHECK(stage.resets() == 0);
+    // the next one does not begin as a record does, but for its first byte
+    stage.ask(fmt::format("put {} {}", gap, hex("\x17" + std::string(4, '.'))));
+    const std::string slice = stage.memory(gap, 300);
+    stage.send(gap, slice.size());
+    stage.expect_reset(Stage::hear(wire, slice.size()), slice);
     stage.finish();
 }
 
